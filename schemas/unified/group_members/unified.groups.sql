@@ -1,0 +1,45 @@
+-- Members of unified.groups, one row each.
+SELECT
+    coalesce(entry['membership_id'], concat(group_id, ':', CAST(ordinal AS VARCHAR))) AS id,
+    group_id,
+    CAST(ordinal AS INT) AS ordinal,
+    created_at,
+    updated_at,
+    created_by_id,
+    updated_by_id,
+    CAST(NULL AS VARCHAR) AS status,
+    CAST(NULL AS VARCHAR) AS remote_status,
+    CASE WHEN false THEN custom_fields END AS custom_fields,
+    entry['user_id'] AS user_id,
+    entry['user_name'] AS user_name,
+    entry['membership_id'] AS membership_id,
+    entry['is_owner'] AS is_owner,
+    entry['is_participant'] AS is_participant,
+    connection_id,
+    remote_object,
+    is_deleted,
+    deleted_at,
+    _extracted_at,
+    _run_id,
+    _content_hash,
+    _schema_version
+FROM (
+    SELECT
+        id AS group_id,
+        created_at,
+        updated_at,
+        created_by_id,
+        updated_by_id,
+        custom_fields,
+        connection_id,
+        remote_object,
+        is_deleted,
+        deleted_at,
+        _extracted_at,
+        _run_id,
+        _content_hash,
+        _schema_version,
+        unnest(range(1, CAST(cardinality(members) AS BIGINT) + 1)) AS ordinal,
+        unnest(members) AS entry
+    FROM unified.groups
+)

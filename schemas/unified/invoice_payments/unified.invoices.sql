@@ -1,0 +1,46 @@
+-- Payments of unified.invoices, one row each.
+SELECT
+    coalesce(entry['id'], concat(invoice_id, ':', CAST(ordinal AS VARCHAR))) AS id,
+    invoice_id,
+    CAST(ordinal AS INT) AS ordinal,
+    created_at,
+    updated_at,
+    created_by_id,
+    updated_by_id,
+    CAST(NULL AS VARCHAR) AS status,
+    CAST(NULL AS VARCHAR) AS remote_status,
+    CASE WHEN false THEN custom_fields END AS custom_fields,
+    entry['amount'] AS amount,
+    currency,
+    entry['date'] AS date,
+    entry['reference'] AS reference,
+    entry['notes'] AS notes,
+    connection_id,
+    remote_object,
+    is_deleted,
+    deleted_at,
+    _extracted_at,
+    _run_id,
+    _content_hash,
+    _schema_version
+FROM (
+    SELECT
+        id AS invoice_id,
+        created_at,
+        updated_at,
+        created_by_id,
+        updated_by_id,
+        custom_fields,
+        currency,
+        connection_id,
+        remote_object,
+        is_deleted,
+        deleted_at,
+        _extracted_at,
+        _run_id,
+        _content_hash,
+        _schema_version,
+        unnest(range(1, CAST(cardinality(payments) AS BIGINT) + 1)) AS ordinal,
+        unnest(payments) AS entry
+    FROM unified.invoices
+)

@@ -1,0 +1,27 @@
+-- Coupa projects to unified.projects.
+SELECT
+    CAST(id AS VARCHAR) AS id,
+    created_at,
+    updated_at,
+    CAST(created_by['id'] AS VARCHAR) AS created_by_id,
+    CAST(updated_by['id'] AS VARCHAR) AS updated_by_id,
+    CASE WHEN active THEN 'active' WHEN NOT active THEN 'archived' END AS status,
+    status AS remote_status,
+    custom_fields,
+    name,
+    description,
+    external_reference_number,
+    open AS is_open,
+    start_date,
+    end_date,
+    TRY_CAST(completion_percentage AS INT) AS completion_percentage,
+    additional_planned_savings AS planned_savings,
+    additional_negotiated_savings AS negotiated_savings,
+    additional_realized_savings AS realized_savings,
+    currency['code'] AS currency,
+    CAST(coalesce(commodity['id'], commodity_id) AS VARCHAR) AS commodity_id,
+    commodity['name'] AS commodity_name,
+    CAST(department['id'] AS VARCHAR) AS department_id,
+    department['name'] AS department_name,
+    _lineage
+FROM coupa.projects
