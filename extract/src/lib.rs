@@ -1,0 +1,30 @@
+//! Coupa over HTTP to raw Arrow record batches.
+//!
+//! The road: an [`Instance`] sends requests, [`probe`] looks at a resource, [`read`] walks it by
+//! id, a [`Decoder`] turns each page into columns as the resource's definition says. Knows nothing
+//! of DataFusion, of tables, or of files.
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod decode;
+mod error;
+mod limiter;
+mod page;
+mod passes;
+mod probe;
+mod range;
+mod read;
+mod retry;
+mod schema;
+#[cfg(test)]
+mod testing;
+mod token;
+
+pub use client::{Counters, Instance, Settings};
+pub use decode::{DecodeError, Decoded, Decoder, Drift, Misfit, PageInfo, Reason, Seen, Stamp};
+pub use error::{Effort, ExtractError, Kind};
+pub use page::Payload;
+pub use probe::{Probe, probe};
+pub use read::{Scan, read};
+pub use schema::raw_schema;
