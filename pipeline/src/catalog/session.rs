@@ -1,0 +1,98 @@
+//! Query sessions: one set of settings and functions for mappings, reports and ad-hoc queries.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::common::config::Dialect;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use super::{Lake, TableName, functions};
+
+/// Rows a batch: raw records carry their JSON, so a batch of 1,024 is already some 8 MiB.
+const BATCH_ROWS: usize = 1_024;
+/// Queries spill to disk beyond this.
+const MEMORY_BYTES: usize = 192 << 20;
+const CATALOG: &str = "spendlake";
+/// The schemas a query may name.
+pub const LAYERS: [&str; 7] = [
+    "coupa",
+    "unified",
+    "report",
+    "quarantine",
+    "words",
+    "changed",
+    "current",
+];
+
+/// A session with our functions, bounded memory, and the lake's store when there is one.
+pub fn new_session(lake: Option<&Lake>) -> Result<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_default_catalog_and_schema(CATALOG, "unified")
+        .with_information_schema(true);
+    let options = config.options_mut();
+    // The dialect whose lambdas (`x -> …`) nested lists are mapped with.
+    options.sql_parser.dialect = Dialect::DuckDB;
+    // Plain strings everywhere: contracts name them so, and Delta has no views.
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.parquet.schema_force_view_types = false;
+    // Lifting field accesses out of lambda bodies breaks them at run time (DataFusion 55).
+    options.optimizer.enable_leaf_expression_pushdown = false;
+    // Mappings are long and planned often; a second and third pass found nothing more in any of them.
+    options.optimizer.max_passes = 1;
+    options.execution.time_zone = Some("UTC".to_string());
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))
+        .build_arc()?;
+    if let Some(lake) = lake {
+        runtime.register_object_store(lake.store_url().as_ref(), lake.store());
+    }
+    let mut rules = PhysicalOptimizer::new().rules;
+    // It renumbers columns below a lambda but not the lambda's own variable, so a mapping over a nested
+    // list fails at run time (DataFusion 55). The logical plan has pushed projections into scans before.
+    rules.retain(|rule| rule.name() != "ProjectionPushdown");
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rules(rules)
+        .build();
+    let ctx = SessionContext::new_with_state(state);
+    functions::register(&ctx);
+    register_schemas(&ctx)?;
+    Ok(ctx)
+}
+
+/// Makes the layers known to the session, empty.
+pub fn register_schemas(ctx: &SessionContext) -> Result<()> {
+    let catalog = ctx
+        .catalog(CATALOG)
+        .expect("the session is made with this catalog as its default");
+    for layer in LAYERS {
+        if catalog.schema(layer).is_none() {
+            let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+            catalog.register_schema(layer, schema)?;
+        }
+    }
+    Ok(())
+}
+
+/// The tables that a statement reads, by qualified name; a bare name means `unified`.
+pub fn referenced_tables(ctx: &SessionContext, sql: &str) -> Result<BTreeSet<TableName>> {
+    let state = ctx.state();
+    let statement = state.sql_to_statement(sql, &Dialect::DuckDB)?;
+    let references = state.resolve_table_references(&statement)?;
+    Ok(references
+        .into_iter()
+        .map(|reference| {
+            let resolved = reference.resolve(CATALOG, "unified");
+            TableName::new(resolved.schema.as_ref(), resolved.table.as_ref())
+        })
+        .collect())
+}

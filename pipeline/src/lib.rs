@@ -1,0 +1,20 @@
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod catalog;
+pub mod check;
+pub mod error;
+pub mod job;
+pub mod load;
+pub mod query;
+pub mod run;
+pub mod status;
+pub mod summary;
+pub mod transform;
+
+pub use check::{Finding, check};
+pub use error::{Error, Kind};
+pub use job::{Event, Job, LakeSettings, Reconcile, ResourceState, RunOptions, Stop, TableState};
+pub use query::query;
+pub use run::{Surroundings, run};
+pub use status::{TableStatus, status};
+pub use summary::Summary;

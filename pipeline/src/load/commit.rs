@@ -1,0 +1,246 @@
+//! One commit of one table: files in, files out, progress and lineage, all or nothing.
+//!
+//! Every commit carries an application transaction. It is read before the write and again after any
+//! error, because an error does not tell whether the commit was applied: the answer may be lost on the way.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow::datatypes::{DataType, Schema};
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake::kernel::{Action, Add, Remove, StructType, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError};
+
+use super::{LoadError, WrittenFile};
+use crate::catalog::{KEPT_ROWS, Lake, Snapshot, TableName};
+
+/// Appends retry this often when something else commits in between; merges never do.
+const APPEND_ATTEMPTS: u32 = 5;
+/// How far back a commit of our own is looked for after its answer was lost.
+const COMMITS_LOOKED_AT: usize = 20;
+
+/// What one run changes in one table.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// Names the writer: one feed of one table.
+    pub app_id: String,
+    /// Grows by one with every commit of `app_id`; a sequence already there is not committed again.
+    pub sequence: i64,
+    /// Further facts that become true with this commit: watermarks, versions consumed.
+    pub progress: Vec<(String, i64)>,
+    pub add: Vec<WrittenFile>,
+    /// Paths of files whose rows the added ones replace or carry over.
+    pub remove: Vec<String>,
+    /// Lineage, written into the commit: run, resource, window, counts, fingerprint.
+    pub lineage: HashMap<String, serde_json::Value>,
+}
+
+/// Opens the table, creating it empty when it is not there yet.
+///
+/// Errors: `LoadError::Schema` when a column of the lake has another type than `schema` says.
+pub async fn ensure_table(
+    lake: &Lake,
+    name: &TableName,
+    doc: &str,
+    schema: &Schema,
+    partition_column: Option<&str>,
+) -> Result<Snapshot, LoadError> {
+    if let Some(snapshot) = Snapshot::open(lake, name).await? {
+        check_schema(name, &snapshot.schema, schema)?;
+        return Ok(snapshot);
+    }
+    let wrong = |source: DeltaTableError| LoadError::Commit {
+        table: name.to_string(),
+        source: Box::new(source),
+    };
+    let columns: StructType = schema
+        .try_into_kernel()
+        .map_err(|e: arrow::error::ArrowError| LoadError::Batch {
+            table: name.to_string(),
+            source: Box::new(e),
+        })?;
+    let handle = crate::catalog::table_handle(lake, name)?;
+    let created = handle
+        .create()
+        .with_columns(columns.fields().cloned())
+        .with_partition_columns(partition_column)
+        .with_comment(doc)
+        .with_save_mode(SaveMode::Ignore)
+        .await
+        .map_err(wrong)?;
+    Ok(Snapshot::of(name, created)?)
+}
+
+/// Commits on top of `base`; with files to remove, only on exactly that version.
+///
+/// Returns the table after the commit, also when the same commit had landed before.
+/// Errors: `LoadError::Conflict` when a merge's base is no longer the newest version.
+pub async fn commit(base: &Snapshot, commit: &Commit) -> Result<Snapshot, LoadError> {
+    let mut snapshot = base.clone();
+    for attempt in 1.. {
+        if landed(&snapshot, commit).await? {
+            // The sequence is taken: by this very commit, whose answer was lost, or by another run.
+            return if is_ours(&snapshot, commit).await? {
+                Ok(snapshot)
+            } else {
+                Err(LoadError::Conflict {
+                    table: base.name.to_string(),
+                    version: snapshot.version,
+                })
+            };
+        }
+        let error = match try_commit(&snapshot, commit).await {
+            Ok(table) => return Ok(Snapshot::of(&base.name, table)?),
+            Err(error) => error,
+        };
+        snapshot = reload(&snapshot).await?;
+        if landed(&snapshot, commit).await? {
+            continue;
+        }
+        let moved_on = snapshot.version > base.version;
+        if !commit.remove.is_empty() && moved_on {
+            return Err(LoadError::Conflict {
+                table: base.name.to_string(),
+                version: snapshot.version,
+            });
+        }
+        if !moved_on || attempt >= APPEND_ATTEMPTS {
+            return Err(LoadError::Commit {
+                table: base.name.to_string(),
+                source: Box::new(error),
+            });
+        }
+    }
+    unreachable!("the loop returns at its last attempt")
+}
+
+async fn landed(snapshot: &Snapshot, commit: &Commit) -> Result<bool, LoadError> {
+    let committed = snapshot.transaction(&commit.app_id).await?;
+    Ok(committed.is_some_and(|sequence| sequence >= commit.sequence))
+}
+
+/// Whether one of the newest commits carries this commit's run.
+async fn is_ours(snapshot: &Snapshot, commit: &Commit) -> Result<bool, LoadError> {
+    const RUN: &str = "spendlake.run_id";
+    let run = commit.lineage.get(RUN);
+    let recent = snapshot.history(COMMITS_LOOKED_AT).await?;
+    Ok(run.is_some() && recent.iter().any(|info| info.get(RUN) == run))
+}
+
+async fn reload(snapshot: &Snapshot) -> Result<Snapshot, LoadError> {
+    let mut table = snapshot.table.clone();
+    table
+        .update_state()
+        .await
+        .map_err(|e| crate::catalog::table_failed(&snapshot.name, e))?;
+    Ok(Snapshot::of(&snapshot.name, table)?)
+}
+
+async fn try_commit(base: &Snapshot, commit: &Commit) -> Result<DeltaTable, DeltaTableError> {
+    let removed = base.table.snapshot()?;
+    let mut actions: Vec<Action> = commit.add.iter().map(add_action).collect();
+    if !commit.remove.is_empty() {
+        for file in removed.log_data().iter() {
+            if commit.remove.iter().any(|path| *path == file.path()) {
+                let remove: Remove = file.remove_action(true);
+                actions.push(Action::Remove(remove));
+            }
+        }
+    }
+    let mut transactions = vec![transaction(&commit.app_id, commit.sequence)];
+    transactions.extend(
+        commit
+            .progress
+            .iter()
+            .map(|(id, value)| transaction(id, *value)),
+    );
+    let properties = CommitProperties::default()
+        // No retry by the library: it would not notice that its own commit landed.
+        .with_max_retries(0)
+        .with_metadata(commit.lineage.clone())
+        .with_application_transactions(transactions);
+    let operation = DeltaOperation::Write {
+        mode: SaveMode::Append,
+        partition_by: (!base.partition_columns.is_empty()).then(|| base.partition_columns.clone()),
+        predicate: None,
+    };
+    let state = removed.snapshot();
+    let reference: &dyn TableReference = state;
+    let done = CommitBuilder::from(properties)
+        .with_actions(actions)
+        .build(Some(reference), base.table.log_store(), operation)
+        .await?;
+    let mut table = base.table.clone();
+    table.load_version(done.version()).await?;
+    Ok(table)
+}
+
+fn transaction(app_id: &str, version: i64) -> Transaction {
+    Transaction::new(app_id, version)
+}
+
+fn add_action(written: &WrittenFile) -> Action {
+    let file = &written.file;
+    let tags = written
+        .kept
+        .then(|| HashMap::from([(KEPT_ROWS.to_string(), Some("true".to_string()))]));
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Action::Add(Add {
+        path: file.path.clone(),
+        partition_values: file.partition.clone(),
+        size: file.bytes as i64,
+        modification_time: now.as_millis() as i64,
+        data_change: true,
+        stats: Some(format!("{{\"numRecords\":{}}}", file.row_count)),
+        tags,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    })
+}
+
+fn check_schema(name: &TableName, found: &Schema, wanted: &Schema) -> Result<(), LoadError> {
+    for field in wanted.fields() {
+        let mismatch = |found: String| LoadError::Schema {
+            table: name.to_string(),
+            column: field.name().clone(),
+            found,
+            wanted: field.data_type().to_string(),
+        };
+        match found.field_with_name(field.name()) {
+            Err(_) => return Err(mismatch("missing".to_string())),
+            Ok(there) if !same_type(there.data_type(), field.data_type()) => {
+                return Err(mismatch(there.data_type().to_string()));
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Equal but for nullability and the names that formats give to list items and map entries.
+fn same_type(a: &DataType, b: &DataType) -> bool {
+    match (a, b) {
+        (DataType::List(a), DataType::List(b)) => same_type(a.data_type(), b.data_type()),
+        (DataType::Map(a, _), DataType::Map(b, _)) => match (a.data_type(), b.data_type()) {
+            (DataType::Struct(a), DataType::Struct(b)) => a
+                .iter()
+                .zip(b)
+                .all(|(a, b)| same_type(a.data_type(), b.data_type())),
+            _ => false,
+        },
+        (DataType::Struct(a), DataType::Struct(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .zip(b)
+                    .all(|(a, b)| a.name() == b.name() && same_type(a.data_type(), b.data_type()))
+        }
+        // The table format has no narrow binary and no fixed size.
+        _ => a == b,
+    }
+}

@@ -1,0 +1,211 @@
+//! One run: extract, load, transform, in that order, and nothing else.
+//!
+//! Only this folder knows all three stages.
+
+mod log;
+mod read;
+mod refresh;
+mod samples;
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use extract::Instance;
+use futures::StreamExt;
+use schemas::{Resource, Schemas};
+
+pub use log::{RunMark, watermark_id};
+pub use samples::load_samples;
+
+use self::read::{Reading, read_resource};
+use self::refresh::{Refreshing, refresh_tables};
+use crate::catalog::Lake;
+use crate::error::{Error, Kind};
+use crate::job::{Event, Job, RunOptions, Stop};
+use crate::summary::{Outcome, Summary};
+use crate::transform::check_mappings;
+
+/// Resources read side by side; requests are bounded by the instance's own limits.
+const RESOURCES_AT_ONCE: usize = 4;
+
+/// What a run is given besides the job: time, a way to tell, a way to be stopped.
+pub struct Surroundings<'a> {
+    pub clock: &'a (dyn Fn() -> DateTime<Utc> + Send + Sync),
+    pub observe: &'a (dyn Fn(Event) + Send + Sync),
+    pub stop: Stop,
+}
+
+/// Reads what changed at the source, appends it to the change log, and refreshes the unified tables.
+///
+/// Errors only when nothing could start: definitions, lake or credentials. What fails later stands in
+/// the summary beside what was done. A second call continues where this one ended.
+pub async fn run(
+    job: &Job,
+    schemas: &Schemas,
+    options: &RunOptions,
+    around: &Surroundings<'_>,
+) -> Result<Summary, Error> {
+    let started_at = (around.clock)();
+    let mark = RunMark {
+        connection: job.connection.clone(),
+        run_id: uuid::Uuid::now_v7().to_string(),
+        started_at,
+    };
+    let resources = chosen_resources(job, schemas, options)?;
+    let raw_schemas = raw_schemas(schemas);
+    let lake = Lake::open(&job.lake)?;
+    if let Some(problem) = check_mappings(&lake, schemas, &raw_schemas)
+        .await
+        .into_iter()
+        .next()
+    {
+        return Err(problem.into());
+    }
+    if !options.dry_run {
+        lake.probe_writable(&mark.run_id).await?;
+    }
+    let instance = match sign_in(job, &resources).await {
+        Ok(instance) => instance,
+        // One scope too many refuses the token for all. With what the client does have, the others
+        // are read, and the resource that lacks its scope says so.
+        Err(error) if error.kind == Kind::Invalid => sign_in(job, &[]).await.map_err(|_| error)?,
+        Err(error) => return Err(error),
+    };
+
+    let reading = Reading {
+        job,
+        options,
+        schemas,
+        lake: &lake,
+        instance: &instance,
+        mark: &mark,
+        observe: around.observe,
+        stop: &around.stop,
+    };
+    let mut read: Vec<_> = futures::stream::iter(&resources)
+        .map(|resource| read_resource(&reading, resource))
+        .buffer_unordered(RESOURCES_AT_ONCE)
+        .collect()
+        .await;
+    read.sort_by(|a, b| a.resource.cmp(&b.resource));
+
+    let tables = if options.dry_run || around.stop.is_requested() {
+        Vec::new()
+    } else {
+        refresh_tables(&Refreshing {
+            lake: &lake,
+            schemas,
+            raw_schemas: &raw_schemas,
+            mark: &mark,
+            observe: around.observe,
+            stop: &around.stop,
+        })
+        .await?
+    };
+    let mut summary = Summary {
+        run_id: mark.run_id,
+        connection: mark.connection,
+        started_at,
+        finished_at: (around.clock)(),
+        outcome: Outcome::Done,
+        resources: read,
+        tables,
+        sinks: Vec::new(),
+    };
+    summary.outcome = outcome(&summary, &around.stop);
+    if !options.dry_run
+        && let Err(error) = record_run(&lake, &summary).await
+    {
+        // The run is over and its work is committed; only this note of it is missing.
+        tracing::warn!("the run's summary could not be kept in the lake: {error}");
+    }
+    Ok(summary)
+}
+
+/// Folder of the lake that keeps each run's summary.
+pub const RUNS: &str = "_runs";
+
+/// Keeps the summary beside the tables: a run that committed nothing leaves no other trace.
+async fn record_run(lake: &Lake, summary: &Summary) -> Result<(), Error> {
+    let name = format!(
+        "{}-{}.json",
+        summary.started_at.format("%Y%m%dT%H%M%SZ"),
+        summary.run_id
+    );
+    let text = serde_json::to_vec_pretty(summary)
+        .map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+    let folder = format!("{RUNS}/{}", summary.connection);
+    Ok(lake.put_file(&folder, &name, text).await?)
+}
+
+/// Brings the unified tables up to what the change log of the lake already holds; asks no source.
+pub async fn refresh(
+    lake: &Lake,
+    schemas: &Schemas,
+    mark: &RunMark,
+) -> Result<Vec<crate::summary::TableSummary>, Error> {
+    refresh_tables(&Refreshing {
+        lake,
+        schemas,
+        raw_schemas: &raw_schemas(schemas),
+        mark,
+        observe: &|_| {},
+        stop: &Stop::default(),
+    })
+    .await
+}
+
+/// Opens the source and signs in once, with the scopes that the resources need.
+pub async fn sign_in(job: &Job, resources: &[Resource]) -> Result<Instance, Error> {
+    let mut settings = job.source.clone();
+    let mut scopes: Vec<String> = resources.iter().map(|r| r.scope.clone()).collect();
+    scopes.sort();
+    scopes.dedup();
+    settings.scopes = scopes;
+    let instance = Instance::new(settings)?;
+    instance.sign_in().await?;
+    Ok(instance)
+}
+
+/// The raw columns of every resource.
+pub fn raw_schemas(schemas: &Schemas) -> BTreeMap<String, SchemaRef> {
+    schemas
+        .resources
+        .iter()
+        .map(|(name, resource)| (name.clone(), extract::raw_schema(resource)))
+        .collect()
+}
+
+/// The resources that a run reads: those of the job, narrowed by the call.
+pub fn chosen_resources(
+    job: &Job,
+    schemas: &Schemas,
+    options: &RunOptions,
+) -> Result<Vec<Resource>, Error> {
+    let named = options.resources.as_ref().or(job.resources.as_ref());
+    let Some(named) = named else {
+        return Ok(schemas.resources.values().cloned().collect());
+    };
+    named
+        .iter()
+        .map(|name| {
+            schemas.resources.get(name).cloned().ok_or_else(|| {
+                let known: Vec<_> = schemas.resources.keys().map(String::as_str).collect();
+                Error::new(Kind::Invalid, format!("there is no resource `{name}`"))
+                    .with_hint(format!("known resources: {}", known.join(", ")))
+            })
+        })
+        .collect()
+}
+
+fn outcome(summary: &Summary, stop: &Stop) -> Outcome {
+    if stop.is_requested() {
+        return Outcome::Interrupted;
+    }
+    match summary.problems().map(|problem| problem.kind).max() {
+        None => Outcome::Done,
+        Some(Kind::Data) => Outcome::Misfits,
+        Some(_) => Outcome::Failed,
+    }
+}

@@ -1,0 +1,330 @@
+//! What a mapping's tables hold: current states, changed records, committed tables, words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{Column, JoinType, TableReference};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::functions::core::expr_fn::named_struct;
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, col, lit};
+use datafusion::prelude::{DataFrame, SessionContext};
+use futures::StreamExt;
+use schemas::{Resource, Schemas};
+
+use super::contract::table_schema;
+use crate::catalog::{CatalogError, DataFile, DataFiles, Lake, Snapshot, TableName, new_session};
+
+/// Columns of `coupa.<resource>`: the raw batch's, with the connection before and the day after.
+pub fn log_schema(raw: &Schema) -> SchemaRef {
+    let mut fields = vec![Arc::new(Field::new("connection_id", DataType::Utf8, false))];
+    fields.extend(raw.fields().iter().cloned());
+    fields.push(Arc::new(Field::new(
+        "_extract_date",
+        DataType::Date32,
+        true,
+    )));
+    Arc::new(Schema::new(fields))
+}
+
+/// The committed tables that one connection's mappings read.
+pub struct Layers<'a> {
+    pub lake: &'a Lake,
+    pub schemas: &'a Schemas,
+    pub connection: &'a str,
+    /// Raw columns of each resource.
+    pub raw_schemas: &'a BTreeMap<String, SchemaRef>,
+    pub snapshots: &'a BTreeMap<TableName, Snapshot>,
+}
+
+/// Records of a driver that a mapping maps now.
+#[derive(Clone, Debug)]
+pub enum Changes {
+    /// Rows of these files, one version a record.
+    Files(Vec<DataFile>),
+    /// The newest version of these ids (as text), from the whole table.
+    Ids(Vec<String>),
+    /// The newest version of every record.
+    All,
+}
+
+impl Layers<'_> {
+    pub(super) fn snapshot(&self, name: &TableName) -> Option<&Snapshot> {
+        self.snapshots.get(name)
+    }
+
+    /// The table's columns, as committed or, before its first commit, as declared.
+    pub(super) fn schema(&self, name: &TableName) -> Option<SchemaRef> {
+        if let Some(snapshot) = self.snapshot(name) {
+            return Some(snapshot.schema.clone());
+        }
+        if name.layer == "coupa" {
+            return self.raw_schemas.get(&name.name).map(|raw| log_schema(raw));
+        }
+        self.schemas.tables.get(&name.name).map(table_schema)
+    }
+
+    /// Registers a table that a mapping reads but is not driven by.
+    pub(super) fn register_read(&self, ctx: &SessionContext, name: &TableName) -> Result<()> {
+        let frame = match name.layer.as_str() {
+            "coupa" => newest(self.of_connection(self.scan(ctx, name, None)?)?)?
+                .filter(col("_op").eq(lit("upsert")))?,
+            // The same as `coupa`, for mappings that also want their driver's other records.
+            "current" => {
+                let log = TableName::new("coupa", &name.name);
+                newest(self.of_connection(self.scan(ctx, &log, None)?)?)?
+                    .filter(col("_op").eq(lit("upsert")))?
+            }
+            "unified" => self.of_connection(self.scan(ctx, name, None)?)?,
+            "words" => self.words(ctx, name)?,
+            _ => return Ok(()),
+        };
+        register(ctx, name, frame)
+    }
+
+    /// Registers the driver, holding only `changes`.
+    pub(super) fn register_driver(
+        &self,
+        ctx: &SessionContext,
+        name: &TableName,
+        changes: &Changes,
+    ) -> Result<()> {
+        let raw = name.layer == "coupa";
+        let frame = match changes {
+            Changes::Files(files) => self.of_connection(self.scan(ctx, name, Some(files))?)?,
+            Changes::All => {
+                let all = self.of_connection(self.scan(ctx, name, None)?)?;
+                if raw { newest(all)? } else { all }
+            }
+            Changes::Ids(ids) => {
+                let all = self.of_connection(self.scan(ctx, name, None)?)?;
+                let all = if raw { newest(all)? } else { all };
+                id_list(ctx, ids, raw)?.join(
+                    all,
+                    JoinType::RightSemi,
+                    &["wanted_id"],
+                    &["id"],
+                    None,
+                )?
+            }
+        };
+        let frame = if raw {
+            frame.with_column("_lineage", lineage())?
+        } else {
+            frame
+        };
+        register(ctx, name, frame)
+    }
+
+    /// Registers `changed.<name>`: just the records that changed.
+    pub(super) fn register_changed(
+        &self,
+        ctx: &SessionContext,
+        name: &TableName,
+        files: &[DataFile],
+    ) -> Result<()> {
+        let frame = self.of_connection(self.scan(ctx, name, Some(files))?)?;
+        register(ctx, &TableName::new("changed", &name.name), frame)
+    }
+
+    fn of_connection(&self, frame: DataFrame) -> Result<DataFrame> {
+        frame.filter(col("connection_id").eq(lit(self.connection)))
+    }
+
+    fn scan(
+        &self,
+        ctx: &SessionContext,
+        name: &TableName,
+        files: Option<&[DataFile]>,
+    ) -> Result<DataFrame> {
+        let schema = self
+            .schema(name)
+            .ok_or_else(|| DataFusionError::Plan(format!("there is no table {name}")))?;
+        let (columns, committed) = match self.snapshot(name) {
+            Some(snapshot) => (snapshot.partition_columns.as_slice(), &snapshot.files[..]),
+            None => (&[][..], &[][..]),
+        };
+        let files = files.unwrap_or(committed);
+        let table = DataFiles::new(self.lake, name, schema, columns, files);
+        ctx.read_table(Arc::new(table))
+    }
+
+    fn words(&self, ctx: &SessionContext, name: &TableName) -> Result<DataFrame> {
+        let words = self
+            .schemas
+            .tables
+            .values()
+            .flat_map(|table| &table.words)
+            .find(|words| words.name == name.name)
+            .ok_or_else(|| DataFusionError::Plan(format!("there is no table {name}")))?;
+        words_frame(ctx, &words.text)
+    }
+}
+
+/// A CSV as a table of text columns; an empty cell is null.
+///
+/// The rows become part of the plan itself, so that it can run on another machine.
+fn words_frame(ctx: &SessionContext, text: &str) -> Result<DataFrame> {
+    let wrong = |e: csv::Error| DataFusionError::External(Box::new(e));
+    let mut reader = csv::ReaderBuilder::new()
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    let names: Vec<String> = reader
+        .headers()
+        .map_err(wrong)?
+        .iter()
+        .map(str::to_string)
+        .collect();
+    let mut rows: Vec<Vec<Expr>> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(wrong)?;
+        rows.push(
+            record
+                .iter()
+                .map(|cell| {
+                    let text = (!cell.is_empty()).then(|| cell.to_string());
+                    lit(datafusion::scalar::ScalarValue::Utf8(text))
+                })
+                .collect(),
+        );
+    }
+    let empty = rows.is_empty();
+    if empty {
+        rows.push(vec![lit(""); names.len()]);
+    }
+    let plan = LogicalPlanBuilder::values(rows)?
+        .project(
+            names
+                .iter()
+                .enumerate()
+                .map(|(n, name)| col(format!("column{}", n + 1)).alias(name)),
+        )?
+        .build()?;
+    let frame = DataFrame::new(ctx.state(), plan);
+    if empty {
+        frame.filter(lit(false))
+    } else {
+        Ok(frame)
+    }
+}
+
+/// One row a record: the version that was extracted last.
+fn newest(log: DataFrame) -> Result<DataFrame> {
+    let newest = log
+        .clone()
+        .aggregate(
+            vec![col("id")],
+            vec![max(col("_extracted_at")).alias("newest_at")],
+        )?
+        .select(vec![col("id").alias("newest_id"), col("newest_at")])?;
+    // The narrow side is held in memory, the wide one streams past.
+    newest.join(
+        log,
+        JoinType::RightSemi,
+        &["newest_id", "newest_at"],
+        &["id", "_extracted_at"],
+        None,
+    )
+}
+
+fn id_list(ctx: &SessionContext, ids: &[String], raw: bool) -> Result<DataFrame> {
+    let mut rows: Vec<Vec<Expr>> = Vec::with_capacity(ids.len().max(1));
+    for id in ids {
+        // Ids of the source are integers, ids of unified tables are text.
+        match id.parse::<i64>() {
+            Ok(number) if raw => rows.push(vec![lit(number)]),
+            Err(_) if raw => {}
+            _ => rows.push(vec![lit(id.as_str())]),
+        }
+    }
+    if rows.is_empty() {
+        // No record has this id; a list of values may not be empty.
+        rows.push(vec![if raw { lit(i64::MIN) } else { lit("") }]);
+    }
+    let plan = LogicalPlanBuilder::values(rows)?
+        .project(vec![col("column1").alias("wanted_id")])?
+        .build()?;
+    Ok(DataFrame::new(ctx.state(), plan))
+}
+
+fn lineage() -> Expr {
+    let member =
+        |name: &str, column: &str| vec![lit(name), Expr::Column(Column::from_name(column))];
+    named_struct(
+        [
+            member("op", "_op"),
+            member("extracted_at", "_extracted_at"),
+            member("run_id", "_run_id"),
+            member("content_hash", "_content_hash"),
+        ]
+        .concat(),
+    )
+}
+
+fn register(ctx: &SessionContext, name: &TableName, frame: DataFrame) -> Result<()> {
+    let reference = TableReference::partial(name.layer.clone(), name.name.clone());
+    ctx.register_table(reference, frame.into_view())?;
+    Ok(())
+}
+
+/// The newest present version of records in a change log, by id: what a deletion is made of.
+pub async fn last_known(
+    lake: &Lake,
+    log: &Snapshot,
+    connection: &str,
+    ids: &[i64],
+) -> Result<SendableRecordBatchStream, CatalogError> {
+    let ctx = new_session(Some(lake))?;
+    let rows = ctx
+        .read_table(Arc::new(DataFiles::of_snapshot(lake, log)))?
+        .filter(col("connection_id").eq(lit(connection)))?;
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    let wanted = id_list(&ctx, &ids, true)?.join(
+        rows,
+        JoinType::RightSemi,
+        &["wanted_id"],
+        &["id"],
+        None,
+    )?;
+    let found = newest(wanted)?.filter(col("_op").eq(lit("upsert")))?;
+    Ok(found.execute_stream().await?)
+}
+
+/// Values of a table's `id` column in some of its files, as text, each once.
+pub async fn ids_in(
+    lake: &Lake,
+    table: &Snapshot,
+    connection: &str,
+    files: &[DataFile],
+) -> Result<Vec<String>, CatalogError> {
+    let ctx = new_session(Some(lake))?;
+    let files = DataFiles::new(
+        lake,
+        &table.name,
+        table.schema.clone(),
+        &table.partition_columns,
+        files,
+    );
+    let mut rows = ctx
+        .read_table(Arc::new(files))?
+        .filter(col("connection_id").eq(lit(connection)))?
+        .select(vec![cast(col("id"), DataType::Utf8).alias("id")])?
+        .distinct()?
+        .execute_stream()
+        .await?;
+    let mut ids = Vec::new();
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        let column = batch.column(0).as_string::<i32>();
+        ids.extend(column.iter().flatten().map(str::to_string));
+    }
+    Ok(ids)
+}
+
+/// The resource that a table of the change log belongs to.
+pub(super) fn resource_of<'a>(schemas: &'a Schemas, name: &TableName) -> Option<&'a Resource> {
+    (name.layer == "coupa").then(|| schemas.resources.get(&name.name))?
+}
