@@ -1,0 +1,291 @@
+//! The words of the command line, and the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use simulator::Faults;
+
+use crate::commands::PORT;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 a bug of ours, 2 change the job, a definition or the call,
+            3 the source sent more misfits than the job tolerates (the rest landed),
+            4 source or store unavailable, run again later.
+            With several jobs or resources the rest still runs; the code is the worst one.
+
+Rows and --json go to stdout, all talk to stderr. SPENDLAKE_LOG=debug tells more.";
+
+/// Moves a company's Coupa data into its own lake, unified and joined.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spendlake",
+    version,
+    after_help = EXIT_CODES,
+    arg_required_else_help = true,
+    long_about = "Moves a company's Coupa data into its own lake: Delta Lake tables on a folder or \
+        on S3, as Coupa reported it (coupa.invoices) and unified (unified.invoices).\n\n\
+        Without an account at hand:   spendlake demo\n\
+        With one:                     spendlake init, fill in spendlake.toml, then\n\
+        \x20                             spendlake check spendlake.toml\n\
+        \x20                             spendlake run spendlake.toml"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Lay a folder of definitions over those in the binary
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        long_help = "Lay a folder of definitions over those in the binary: a file of the same path \
+            replaces one, a new path adds one. `spendlake schemas export DIR` writes a folder to \
+            start from; keep in it only the files you change."
+    )]
+    pub schemas: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try everything on this machine, with a simulated Coupa; no credentials
+    #[command(
+        long_about = "Starts a Coupa simulator, runs the whole pipeline against it into a \
+        lake in DIR, and answers three questions from what landed. Nothing leaves this machine.\n\n\
+        \x20 spendlake demo\n\
+        \x20 spendlake demo --dir /tmp/demo --scale 1\n\
+        \x20 spendlake query spendlake-demo/spendlake.toml \"SELECT * FROM unified.contacts LIMIT 5\""
+    )]
+    Demo(Demo),
+
+    /// Write a commented starter job file
+    #[command(
+        long_about = "Writes DIR/spendlake.toml, a job file with every setting explained, \
+        and says what to fill in. An existing file is left alone.\n\n\
+        \x20 spendlake init\n\
+        \x20 spendlake init jobs/acme"
+    )]
+    Init(Init),
+
+    /// Find all that is wrong with a job before it runs
+    #[command(
+        long_about = "Checks the definitions, the job file, the secrets it names, the \
+        credentials, the scope of each resource and the lake, and prints every problem at once, \
+        each with its remedy. Reads no records and commits nothing.\n\n\
+        \x20 spendlake check spendlake.toml\n\
+        \x20 spendlake check jobs/*.toml --offline     no network: definitions and job files alone"
+    )]
+    Check(Check),
+
+    /// Read what changed at the source and commit it to the lake
+    #[command(
+        long_about = "Reads what changed since the last run, commits it to the lake and \
+        brings the unified tables up to date. Running again is always safe: a stopped or failed \
+        run continues, and a second run over the same changes adds nothing.\n\n\
+        \x20 spendlake run spendlake.toml\n\
+        \x20 spendlake run spendlake.toml --resources invoices,suppliers\n\
+        \x20 spendlake run spendlake.toml --full             read everything again\n\
+        \x20 spendlake run spendlake.toml --dry-run          read, but commit nothing\n\
+        \x20 spendlake run jobs/*.toml --json > summary.json  (with several jobs: a list)\n\n\
+        Ctrl-C stops at the next safe point, a second one at once; either way the next run \
+        continues."
+    )]
+    Run(Run),
+
+    /// Show what the lake holds: versions, rows, watermarks, the last run
+    #[command(
+        long_about = "Shows each table of a job's lake: version, rows, size, watermark, how \
+        far it lags behind, the last run and how it ended. Asks the lake alone, not Coupa.\n\n\
+        \x20 spendlake status spendlake.toml\n\
+        \x20 spendlake status spendlake.toml --json | jq '.[] | select(.lag_seconds > 86400)'"
+    )]
+    Status(Status),
+
+    /// Ask the lake a question in SQL
+    #[command(
+        long_about = "Runs one SQL query over the tables of a job's lake (coupa.…, \
+        unified.…, quarantine.…, report.…) and prints its rows as they come. Asks the lake alone, \
+        not Coupa, and changes nothing.\n\n\
+        \x20 spendlake query spendlake.toml \"SELECT status, COUNT(*) FROM unified.invoices GROUP BY status\"\n\
+        \x20 spendlake query spendlake.toml -f spend.sql --format csv > spend.csv\n\
+        \x20 spendlake query spendlake.toml -f spend.sql --format parquet --output spend.parquet"
+    )]
+    Query(Query),
+
+    /// List, show or export the definitions in the binary
+    #[command(
+        subcommand,
+        long_about = "Resources, contracts, mappings and reports are files inside the binary. \
+        Export them, change one, and give the folder back with --schemas.\n\n\
+        \x20 spendlake schemas list\n\
+        \x20 spendlake schemas show unified.invoices\n\
+        \x20 spendlake schemas export my-schemas"
+    )]
+    Schemas(Schemas),
+
+    /// Run the Coupa simulator as a server
+    #[command(
+        long_about = "Serves a simulated Coupa on this machine until Ctrl-C, and prints its \
+        address, a client id and secret, and a job that reads it.\n\n\
+        \x20 spendlake simulate\n\
+        \x20 spendlake simulate --port 8780 --seed 7 --scale 1\n\
+        \x20 spendlake simulate --faults 429x5,invoices:delay=500    with the faults of a bad day"
+    )]
+    Simulate(Simulate),
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where the demo's job file and lake go
+    #[arg(long, value_name = "DIR", default_value = "spendlake-demo")]
+    pub dir: PathBuf,
+    /// Size of the company: 1 has 5,000 invoices and 4,000 orders
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
+    pub scale: f64,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write spendlake.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Job files
+    #[arg(required = true, value_name = "JOB")]
+    pub jobs: Vec<PathBuf>,
+    /// Leave out what needs a network
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Job files
+    #[arg(required = true, value_name = "JOB")]
+    pub jobs: Vec<PathBuf>,
+    /// Only these resources, of those in the job
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub resources: Option<Vec<String>>,
+    /// Read everything again, not only what changed
+    #[arg(long)]
+    pub full: bool,
+    /// Look for deleted records now, whatever the job says
+    #[arg(long)]
+    pub reconcile: bool,
+    /// Read all that a run would, and commit nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the summary as one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Query {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// The query
+    #[arg(
+        value_name = "SQL",
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
+    pub sql: Option<String>,
+    /// Read the query from a file
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How rows are written: csv has a header, json is one list of objects with amounts as text
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Write to a file instead of stdout; parquet needs one
+    #[arg(long, value_name = "FILE", required_if_eq("format", "parquet"))]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Csv,
+    Json,
+    Parquet,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Schemas {
+    /// Name every resource, table and report
+    List,
+    /// Print the files of one definition: coupa.invoices, unified.invoices, report.spend_by_vendor
+    Show {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Write all definitions to a folder
+    Export {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = PORT)]
+    pub port: u16,
+    /// The same seed gives the same company
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Size of the company: 1 has 5,000 invoices and 4,000 orders
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
+    pub scale: f64,
+    /// Trouble to make: [resource:]effect[xTIMES], several separated by commas
+    #[arg(
+        long,
+        value_name = "FAULTS",
+        long_help = "Trouble to make: [resource:]effect[xTIMES], several separated by commas. \
+            Effects: a status (503), reset, cut=BYTES, delay=MILLISECONDS, ignore=PARAMETER, \
+            empty, garbage."
+    )]
+    pub faults: Option<Faults>,
+}
+
+/// A size of the simulated company: above 0, and not so large that its ids run out.
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale > 0.0 && scale <= 1000.0 => Ok(scale),
+        _ => Err("write a number above 0, 1000 at most; 1 is a company of 5,000 invoices".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_long_about().expect("a long help").to_string();
+            let example = format!("spendlake {}", command.get_name());
+            assert!(help.contains(&example), "{example}");
+        }
+    }
+}
