@@ -1,0 +1,8 @@
+//! End-to-end tests: one binary, because each links the whole engine.
+
+mod cli;
+mod identities;
+mod incremental;
+mod mappings;
+mod tidy;
+mod truth;
