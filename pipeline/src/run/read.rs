@@ -37,7 +37,8 @@ pub struct Reading<'a> {
 
 /// Reads what changed in one resource and commits it with the new watermark.
 ///
-/// Never fails as a whole: what went wrong stands in the summary, and nothing of it is committed.
+/// Never fails as a whole: what went wrong stands in the summary. A read that ends early commits nothing;
+/// one whose deletions are not believed, or with too many misfits, has committed all the rest.
 pub async fn read_resource(run: &Reading<'_>, resource: &Resource) -> ResourceSummary {
     let started = Instant::now();
     let mut summary = ResourceSummary {
