@@ -4,9 +4,9 @@
 //! error, because an error does not tell whether the commit was applied: the answer may be lost on the way.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow::datatypes::{DataType, Schema};
+use chrono::{DateTime, Utc};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake::kernel::{Action, Add, Remove, StructType, Transaction};
@@ -26,6 +26,8 @@ const COMMITS_LOOKED_AT: usize = 20;
 pub struct Commit {
     /// Names the writer: one feed of one table.
     pub app_id: String,
+    /// When the run that commits began: the files' time of modification.
+    pub run_started_at: DateTime<Utc>,
     /// Grows by one with every commit of `app_id`; a sequence already there is not committed again.
     pub sequence: i64,
     /// Further facts that become true with this commit: watermarks, versions consumed.
@@ -140,7 +142,11 @@ async fn reload(snapshot: &Snapshot) -> Result<Snapshot, LoadError> {
 
 async fn try_commit(base: &Snapshot, commit: &Commit) -> Result<DeltaTable, DeltaTableError> {
     let removed = base.table.snapshot()?;
-    let mut actions: Vec<Action> = commit.add.iter().map(add_action).collect();
+    let mut actions: Vec<Action> = commit
+        .add
+        .iter()
+        .map(|file| add_action(file, commit.run_started_at))
+        .collect();
     if !commit.remove.is_empty() {
         for file in removed.log_data().iter() {
             if commit.remove.iter().any(|path| *path == file.path()) {
@@ -181,19 +187,16 @@ fn transaction(app_id: &str, version: i64) -> Transaction {
     Transaction::new(app_id, version)
 }
 
-fn add_action(written: &WrittenFile) -> Action {
+fn add_action(written: &WrittenFile, at: DateTime<Utc>) -> Action {
     let file = &written.file;
     let tags = written
         .kept
         .then(|| HashMap::from([(KEPT_ROWS.to_string(), Some("true".to_string()))]));
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     Action::Add(Add {
         path: file.path.clone(),
         partition_values: file.partition.clone(),
         size: file.bytes as i64,
-        modification_time: now.as_millis() as i64,
+        modification_time: at.timestamp_millis(),
         data_change: true,
         stats: Some(format!("{{\"numRecords\":{}}}", file.row_count)),
         tags,

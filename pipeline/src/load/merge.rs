@@ -85,20 +85,18 @@ pub async fn merge(
         facts.add.extend(carried.files);
         facts.remove = carried.removed;
     }
+    let inserted = row_count.saturating_sub(counts.updated);
+    let updated = counts.updated.saturating_sub(deleted_flags);
+    let deleted = counts.gone + deleted_flags.min(counts.updated);
     facts.lineage.insert(
         "spendlake.rows".to_string(),
-        serde_json::json!({
-            "inserted": row_count.saturating_sub(counts.updated),
-            "updated": counts.updated.saturating_sub(deleted_flags),
-            "deleted": counts.gone + deleted_flags.min(counts.updated),
-        }),
+        serde_json::json!({"inserted": inserted, "updated": updated, "deleted": deleted}),
     );
-    let snapshot = commit(base, &facts).await?;
     Ok(Merged {
-        snapshot,
-        inserted: row_count.saturating_sub(counts.updated),
-        updated: counts.updated.saturating_sub(deleted_flags),
-        deleted: counts.gone + deleted_flags.min(counts.updated),
+        snapshot: commit(base, &facts).await?,
+        inserted,
+        updated,
+        deleted,
         unmapped_statuses,
     })
 }

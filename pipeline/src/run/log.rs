@@ -171,6 +171,7 @@ impl LogAppend {
         lineage.insert("spendlake.appended".to_string(), json!(self.rows));
         let facts = Commit {
             app_id,
+            run_started_at: self.mark.started_at,
             sequence,
             progress: stamps
                 .into_iter()
@@ -296,6 +297,7 @@ impl<'a> Quarantine<'a> {
         };
         let app_id = append_id(&self.mark.connection);
         let facts = Commit {
+            run_started_at: self.mark.started_at,
             sequence: base.transaction(&app_id).await?.unwrap_or(0) + 1,
             app_id,
             add: writer.finish().await?,

@@ -208,6 +208,7 @@ async fn refresh_feed(
     };
     let facts = Commit {
         app_id,
+        run_started_at: run.mark.started_at,
         sequence,
         progress: work.progress,
         lineage: HashMap::from([
