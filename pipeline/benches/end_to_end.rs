@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use simulator::{Config, Simulator};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const ROLE: &str = "SPENDLAKE_BENCH_ROLE";
 const IN_FLIGHT: usize = 8;

@@ -32,6 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         connection: "sample".to_string(),
         run_id: "sample-run".to_string(),
         started_at: Utc::now(),
+        epoch: 0,
     };
     load_samples(&lake, &schemas, &mark).await?;
     let mut statements: Vec<String> = sql.into_iter().collect();

@@ -32,7 +32,19 @@ pub const LAYERS: [&str; 7] = [
 
 /// A session with our functions, bounded memory, and the lake's store when there is one.
 pub fn new_session(lake: Option<&Lake>) -> Result<SessionContext> {
-    let mut config = SessionConfig::new()
+    session(lake, SessionConfig::new())
+}
+
+/// A session that works through its input in one stream.
+///
+/// Mappings move wide rows past narrow ones; dealing them out to several partitions would copy each row
+/// and hold batches for every one of them. Their work is spread by running several streams instead.
+pub fn new_mapping_session(lake: Option<&Lake>) -> Result<SessionContext> {
+    session(lake, SessionConfig::new().with_target_partitions(1))
+}
+
+fn session(lake: Option<&Lake>, config: SessionConfig) -> Result<SessionContext> {
+    let mut config = config
         .with_batch_size(BATCH_ROWS)
         .with_default_catalog_and_schema(CATALOG, "unified")
         .with_information_schema(true);

@@ -23,6 +23,47 @@ pub struct DataFile {
     pub row_count: u64,
     /// Partition column to value.
     pub partition: HashMap<String, Option<String>>,
+    /// The connection that all rows are of; `None` when they are of several, or it is not known.
+    pub connection: Option<String>,
+}
+
+/// The column that says which Coupa instance a row is of.
+pub const CONNECTION_COLUMN: &str = "connection_id";
+
+impl DataFile {
+    /// Whether rows of `connection` may be in the file.
+    pub fn may_hold(&self, connection: &str) -> bool {
+        self.connection
+            .as_deref()
+            .is_none_or(|one| one == connection)
+    }
+
+    /// The file's statistics as the table format keeps them.
+    pub fn statistics(&self) -> String {
+        let mut statistics = serde_json::json!({ "numRecords": self.row_count });
+        if let Some(connection) = &self.connection {
+            let bound = serde_json::json!({ CONNECTION_COLUMN: connection });
+            statistics["minValues"] = bound.clone();
+            statistics["maxValues"] = bound;
+        }
+        statistics.to_string()
+    }
+}
+
+/// Row count and connection out of a file's statistics.
+fn read_statistics(text: Option<&str>) -> (u64, Option<String>) {
+    let parsed = text.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let Some(statistics) = parsed else {
+        return (0, None);
+    };
+    let rows = statistics.get("numRecords").and_then(|rows| rows.as_u64());
+    let bound = |which: &str| {
+        let value = statistics.get(which)?.get(CONNECTION_COLUMN)?;
+        value.as_str().map(str::to_string)
+    };
+    let least = bound("minValues");
+    let one = least.filter(|least| bound("maxValues").as_ref() == Some(least));
+    (rows.unwrap_or(0), one)
 }
 
 /// The files that one commit added, without those that only carry rows over.
@@ -64,11 +105,15 @@ impl Snapshot {
         let files = state
             .log_data()
             .iter()
-            .map(|file| DataFile {
-                path: file.path().into_owned(),
-                bytes: u64::try_from(file.size()).unwrap_or(0),
-                row_count: file.num_records().unwrap_or(0) as u64,
-                partition: file.partition_values_map(),
+            .map(|file| {
+                let (row_count, connection) = read_statistics(file.stats().as_deref());
+                DataFile {
+                    path: file.path().into_owned(),
+                    bytes: u64::try_from(file.size()).unwrap_or(0),
+                    row_count,
+                    partition: file.partition_values_map(),
+                    connection,
+                }
             })
             .collect();
         Ok(Snapshot {
@@ -169,17 +214,13 @@ fn added_file(action: Action) -> Option<DataFile> {
     if kept || !add.data_change {
         return None;
     }
-    let row_count = add
-        .stats
-        .as_deref()
-        .and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok())
-        .and_then(|stats| stats.get("numRecords")?.as_u64())
-        .unwrap_or(0);
+    let (row_count, connection) = read_statistics(add.stats.as_deref());
     Some(DataFile {
         path: add.path,
         bytes: u64::try_from(add.size).unwrap_or(0),
         row_count,
         partition: add.partition_values,
+        connection,
     })
 }
 

@@ -19,7 +19,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::LoadError;
-use crate::catalog::{DataFile, Lake, TableName};
+use crate::catalog::{CONNECTION_COLUMN, DataFile, Lake, TableName};
 
 /// A row group is closed at this many bytes of encoded pages.
 const ROW_GROUP_BYTES: usize = 24 << 20;
@@ -74,6 +74,8 @@ struct OpenFile {
     value: Option<String>,
     path: String,
     row_count: u64,
+    /// The connection of all rows so far; `Some(None)` once there are several.
+    connection: Option<Option<String>>,
     writer: AsyncArrowWriter<BufWriter>,
     waiting: Vec<RecordBatch>,
     waiting_bytes: usize,
@@ -231,6 +233,7 @@ impl TableWriter {
                 .await
                 .map_err(|e| file_error(&self.table, e))?;
             open.row_count += rows.num_rows() as u64;
+            note_connection(&mut open.connection, rows);
             if open.writer.in_progress_size() >= ROW_GROUP_BYTES {
                 open.writer
                     .flush()
@@ -263,6 +266,7 @@ impl TableWriter {
             value,
             path,
             row_count: 0,
+            connection: None,
             writer,
             waiting: Vec::new(),
             waiting_bytes: 0,
@@ -285,6 +289,7 @@ impl TableWriter {
                 bytes: open.writer.bytes_written() as u64,
                 row_count: open.row_count,
                 partition,
+                connection: open.connection.flatten(),
             },
             kept: self.kept,
         });
@@ -335,6 +340,29 @@ impl TableWriter {
         LoadError::Batch {
             table: self.table.to_string(),
             source: Box::new(source),
+        }
+    }
+}
+
+/// Keeps the connection that all rows of a file are of, as long as there is one.
+fn note_connection(known: &mut Option<Option<String>>, rows: &RecordBatch) {
+    if *known == Some(None) {
+        return;
+    }
+    let Some(column) = rows
+        .column_by_name(CONNECTION_COLUMN)
+        .and_then(|c| c.as_string_opt::<i32>())
+    else {
+        return;
+    };
+    for value in column {
+        match (known.as_ref(), value) {
+            (None, Some(first)) => *known = Some(Some(first.to_string())),
+            (Some(Some(one)), Some(value)) if one == value => {}
+            _ => {
+                *known = Some(None);
+                return;
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ use datafusion::error::{DataFusionError, Result as QueryResult};
 use datafusion::functions::core::expr_fn::{coalesce, get_field};
 use datafusion::functions::datetime::expr_fn::to_char;
 use datafusion::logical_expr::{Expr, col, lit, when};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::DataFrame;
 use futures::{Stream, StreamExt};
 use schemas::{Mapping, Refresh, Table};
@@ -18,8 +20,8 @@ use sha2::{Digest, Sha256};
 
 use super::TransformError;
 use super::contract::{MONTH_COLUMN, table_schema};
-use super::source::{Changes, Layers, resource_of};
-use crate::catalog::{DataFile, TableName, new_session, referenced_tables};
+use super::source::{Changes, Layers, Words, resource_of};
+use crate::catalog::{DataFile, TableName, new_mapping_session, referenced_tables};
 
 /// Grows when the meaning of the unified columns changes.
 const SCHEMA_VERSION: i32 = 1;
@@ -63,7 +65,14 @@ pub async fn map(
     };
     let frame = stamped(layers, feed, changes).await.map_err(&failed)?;
     let schema = table_schema(feed.table);
-    let batches = frame.execute_stream().await.map_err(&failed)?;
+    let context = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await.map_err(&failed)?;
+    let batches = execute_stream(plan.clone(), context).map_err(&failed)?;
+    let told = label.clone();
+    let batches = batches.chain(
+        futures::stream::once(async move { tell_metrics(&told, plan.as_ref()) })
+            .filter_map(|()| std::future::ready(None)),
+    );
     let hash_rows = feed.mapping.refresh == Refresh::Full;
     Ok(batches.map(move |batch| {
         let batch = batch.map_err(&failed)?;
@@ -78,6 +87,14 @@ pub async fn map(
     }))
 }
 
+/// Where the time of a finished query went, operator by operator, for who asks (`RUST_LOG=pipeline=trace`).
+fn tell_metrics(label: &str, plan: &dyn ExecutionPlan) {
+    if tracing::enabled!(tracing::Level::TRACE) {
+        let shown = DisplayableExecutionPlan::with_metrics(plan).indent(false);
+        tracing::trace!("{label} ran as\n{shown}");
+    }
+}
+
 /// Ids of the driver that must be mapped again because records of `other` changed.
 pub async fn triggered_ids(
     layers: &Layers<'_>,
@@ -87,12 +104,13 @@ pub async fn triggered_ids(
     changed: &[DataFile],
 ) -> Result<Vec<String>, TransformError> {
     let run = async {
-        let ctx = new_session(Some(layers.lake))?;
+        let ctx = new_mapping_session(Some(layers.lake))?;
+        let words = Words::of(sql);
         for name in referenced_tables(&ctx, sql)? {
             if name.layer == "changed" {
-                layers.register_changed(&ctx, other, changed)?;
+                layers.register_changed(&ctx, other, changed, &words)?;
             } else {
-                layers.register_read(&ctx, &name)?;
+                layers.register_read(&ctx, &name, &words)?;
             }
         }
         let mut ids = Vec::new();
@@ -123,13 +141,14 @@ pub(super) async fn stamped(
     feed: Feed<'_>,
     changes: &Changes,
 ) -> QueryResult<DataFrame> {
-    let ctx = new_session(Some(layers.lake))?;
+    let ctx = new_mapping_session(Some(layers.lake))?;
     let driver = feed.driver();
+    let words = Words::of_feed(feed);
     for name in referenced_tables(&ctx, &feed.mapping.sql)? {
         if name == driver {
-            layers.register_driver(&ctx, &name, changes)?;
+            layers.register_driver(&ctx, &name, changes, &words)?;
         } else {
-            layers.register_read(&ctx, &name)?;
+            layers.register_read(&ctx, &name, &words)?;
         }
     }
     let made = ctx.sql(&feed.mapping.sql).await?;

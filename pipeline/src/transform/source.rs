@@ -1,10 +1,10 @@
 //! What a mapping's tables hold: current states, changed records, committed tables, words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::{Column, JoinType, TableReference};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
@@ -13,10 +13,13 @@ use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
-use schemas::{Resource, Schemas};
+use schemas::{ColumnKind, Resource, Schemas};
 
 use super::contract::table_schema;
-use crate::catalog::{CatalogError, DataFile, DataFiles, Lake, Snapshot, TableName, new_session};
+use super::rows::Feed;
+use crate::catalog::{
+    CONNECTION_COLUMN, CatalogError, DataFile, DataFiles, Lake, Snapshot, TableName, new_session,
+};
 
 /// Columns of `coupa.<resource>`: the raw batch's, with the connection before and the day after.
 pub fn log_schema(raw: &Schema) -> SchemaRef {
@@ -38,6 +41,82 @@ pub struct Layers<'a> {
     /// Raw columns of each resource.
     pub raw_schemas: &'a BTreeMap<String, SchemaRef>,
     pub snapshots: &'a BTreeMap<TableName, Snapshot>,
+}
+
+/// The words of a query. A member of a nested column is read only if its name is among them.
+///
+/// Raw documents have hundreds of members, a mapping names some; the others are not even decoded.
+/// A query that compares or prints nested values whole must therefore name their members; those of
+/// nested columns that it fills count as named.
+pub(super) struct Words<'a>(HashSet<&'a str>);
+
+impl<'a> Words<'a> {
+    pub(super) fn of(sql: &'a str) -> Self {
+        let boundary = |c: char| !(c.is_alphanumeric() || c == '_');
+        Words(sql.split(boundary).collect())
+    }
+
+    /// The words of a mapping, and the members of the nested columns that it fills.
+    pub(super) fn of_feed(feed: Feed<'a>) -> Self {
+        let mut words = Words::of(&feed.mapping.sql);
+        for column in &feed.table.columns {
+            words.add_members(&column.kind);
+        }
+        words
+    }
+
+    fn add_members(&mut self, kind: &'a ColumnKind) {
+        match kind {
+            ColumnKind::List(item) => self.add_members(item),
+            ColumnKind::Struct(members) => {
+                for (name, kind) in members {
+                    self.0.insert(name);
+                    self.add_members(kind);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The schema without members of nested columns that the query does not name.
+    fn narrow(&self, schema: &Schema) -> SchemaRef {
+        let fields = schema.fields().iter().map(|field| {
+            Arc::new(
+                field
+                    .as_ref()
+                    .clone()
+                    .with_data_type(self.narrow_type(field.data_type())),
+            )
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    fn narrow_type(&self, data_type: &DataType) -> DataType {
+        let narrow_field = |field: &Field| {
+            Arc::new(
+                field
+                    .clone()
+                    .with_data_type(self.narrow_type(field.data_type())),
+            )
+        };
+        match data_type {
+            DataType::List(item) => DataType::List(narrow_field(item)),
+            DataType::Struct(members) => {
+                let named: Fields = members
+                    .iter()
+                    .filter(|member| self.0.contains(member.name().as_str()))
+                    .map(|member| narrow_field(member))
+                    .collect();
+                // A struct of which only its presence is asked must keep something.
+                if named.is_empty() {
+                    data_type.clone()
+                } else {
+                    DataType::Struct(named)
+                }
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// Records of a driver that a mapping maps now.
@@ -68,17 +147,22 @@ impl Layers<'_> {
     }
 
     /// Registers a table that a mapping reads but is not driven by.
-    pub(super) fn register_read(&self, ctx: &SessionContext, name: &TableName) -> Result<()> {
+    pub(super) fn register_read(
+        &self,
+        ctx: &SessionContext,
+        name: &TableName,
+        words: &Words<'_>,
+    ) -> Result<()> {
         let frame = match name.layer.as_str() {
-            "coupa" => newest(self.of_connection(self.scan(ctx, name, None)?)?)?
-                .filter(col("_op").eq(lit("upsert")))?,
+            "coupa" => {
+                newest(self.scan(ctx, name, None, words)?)?.filter(col("_op").eq(lit("upsert")))?
+            }
             // The same as `coupa`, for mappings that also want their driver's other records.
             "current" => {
                 let log = TableName::new("coupa", &name.name);
-                newest(self.of_connection(self.scan(ctx, &log, None)?)?)?
-                    .filter(col("_op").eq(lit("upsert")))?
+                newest(self.scan(ctx, &log, None, words)?)?.filter(col("_op").eq(lit("upsert")))?
             }
-            "unified" => self.of_connection(self.scan(ctx, name, None)?)?,
+            "unified" => self.scan(ctx, name, None, words)?,
             "words" => self.words(ctx, name)?,
             _ => return Ok(()),
         };
@@ -91,16 +175,17 @@ impl Layers<'_> {
         ctx: &SessionContext,
         name: &TableName,
         changes: &Changes,
+        words: &Words<'_>,
     ) -> Result<()> {
         let raw = name.layer == "coupa";
         let frame = match changes {
-            Changes::Files(files) => self.of_connection(self.scan(ctx, name, Some(files))?)?,
+            Changes::Files(files) => self.scan(ctx, name, Some(files), words)?,
             Changes::All => {
-                let all = self.of_connection(self.scan(ctx, name, None)?)?;
+                let all = self.scan(ctx, name, None, words)?;
                 if raw { newest(all)? } else { all }
             }
             Changes::Ids(ids) => {
-                let all = self.of_connection(self.scan(ctx, name, None)?)?;
+                let all = self.scan(ctx, name, None, words)?;
                 let all = if raw { newest(all)? } else { all };
                 id_list(ctx, ids, raw)?.join(
                     all,
@@ -125,20 +210,19 @@ impl Layers<'_> {
         ctx: &SessionContext,
         name: &TableName,
         files: &[DataFile],
+        words: &Words<'_>,
     ) -> Result<()> {
-        let frame = self.of_connection(self.scan(ctx, name, Some(files))?)?;
+        let frame = self.scan(ctx, name, Some(files), words)?;
         register(ctx, &TableName::new("changed", &name.name), frame)
     }
 
-    fn of_connection(&self, frame: DataFrame) -> Result<DataFrame> {
-        frame.filter(col("connection_id").eq(lit(self.connection)))
-    }
-
+    /// Rows of the connection in the given files, or in all of the table's.
     fn scan(
         &self,
         ctx: &SessionContext,
         name: &TableName,
         files: Option<&[DataFile]>,
+        words: &Words<'_>,
     ) -> Result<DataFrame> {
         let schema = self
             .schema(name)
@@ -147,9 +231,19 @@ impl Layers<'_> {
             Some(snapshot) => (snapshot.partition_columns.as_slice(), &snapshot.files[..]),
             None => (&[][..], &[][..]),
         };
-        let files = files.unwrap_or(committed);
-        let table = DataFiles::new(self.lake, name, schema, columns, files);
-        ctx.read_table(Arc::new(table))
+        let files: Vec<DataFile> = files
+            .unwrap_or(committed)
+            .iter()
+            .filter(|file| file.may_hold(self.connection))
+            .cloned()
+            .collect();
+        let table = DataFiles::new(self.lake, name, words.narrow(&schema), columns, &files);
+        let frame = ctx.read_table(Arc::new(table))?;
+        // Filtering copies every row; files of one connection need none.
+        if files.iter().all(|file| file.connection.is_some()) {
+            return Ok(frame);
+        }
+        frame.filter(col(CONNECTION_COLUMN).eq(lit(self.connection)))
     }
 
     fn words(&self, ctx: &SessionContext, name: &TableName) -> Result<DataFrame> {

@@ -25,30 +25,25 @@ line_references AS (
         ) AS po_number
     FROM coupa.invoices
 ),
-orders_by_line AS (
-    SELECT wanted.order_line_id, min(line.purchase_order_id) AS purchase_order_id
-    FROM (SELECT DISTINCT order_line_id FROM line_references WHERE order_line_id IS NOT NULL) AS wanted
-    JOIN unified.purchase_order_lines AS line ON line.id = wanted.order_line_id
-    GROUP BY wanted.order_line_id
-),
--- For lines whose order line is unknown; the oldest order wins where a number stands twice.
-orders_by_number AS (
-    SELECT wanted.po_number, CAST(min(TRY_CAST(purchase_order.id AS BIGINT)) AS VARCHAR) AS purchase_order_id
-    FROM (SELECT DISTINCT po_number FROM line_references WHERE po_number IS NOT NULL) AS wanted
-    JOIN unified.purchase_orders AS purchase_order ON purchase_order.number = wanted.po_number
-    GROUP BY wanted.po_number
+-- The order of each line: by its order line, else by the order's number; the oldest order wins where a
+-- number stands twice.
+line_orders AS (
+    SELECT
+        reference.invoice_id,
+        reference.ordinal,
+        coalesce(
+            min(line.purchase_order_id), CAST(min(TRY_CAST(purchase_order.id AS BIGINT)) AS VARCHAR)
+        ) AS purchase_order_id
+    FROM line_references AS reference
+    LEFT JOIN unified.purchase_order_lines AS line ON line.id = reference.order_line_id
+    LEFT JOIN unified.purchase_orders AS purchase_order ON purchase_order.number = reference.po_number
+    GROUP BY reference.invoice_id, reference.ordinal
 ),
 -- Ids of orders, one for each line of an invoice, in the order in which the lines came.
 orders AS (
-    SELECT
-        reference.invoice_id,
-        array_agg(
-            coalesce(by_line.purchase_order_id, by_number.purchase_order_id) ORDER BY reference.ordinal
-        ) AS order_ids
-    FROM line_references AS reference
-    LEFT JOIN orders_by_line AS by_line ON by_line.order_line_id = reference.order_line_id
-    LEFT JOIN orders_by_number AS by_number ON by_number.po_number = reference.po_number
-    GROUP BY reference.invoice_id
+    SELECT invoice_id, array_agg(purchase_order_id ORDER BY ordinal) AS order_ids
+    FROM line_orders
+    GROUP BY invoice_id
 ),
 -- A credit note names its invoice by supplier and number; the date decides where a number was used again.
 originals AS (
