@@ -38,6 +38,8 @@ pub struct Error {
     pub message: String,
     pub hint: Option<String>,
     pub source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Somebody else's commit came first: the same work on top of it may succeed.
+    pub lost_race: bool,
 }
 
 impl Error {
@@ -47,6 +49,7 @@ impl Error {
             message: message.into(),
             hint: None,
             source: None,
+            lost_race: false,
         }
     }
 
@@ -64,6 +67,7 @@ impl Error {
             kind,
             message: source.to_string(),
             hint,
+            lost_race: false,
             source: source.source().map(|inner| {
                 // The chain below is kept as text: causes are printed, not inspected.
                 Box::new(Cause::of(inner)) as Box<dyn StdError + Send + Sync>
@@ -214,6 +218,13 @@ impl From<LoadError> for Error {
             LoadError::Catalog(inner) => inner.into(),
             LoadError::Conflict { .. } => {
                 let hint = "nothing was lost; run again when the other run has ended";
+                Error {
+                    lost_race: true,
+                    ..Error::wrap(Kind::Unavailable, Some(hint.to_string()), error)
+                }
+            }
+            LoadError::Fenced { .. } => {
+                let hint = "this run was silent for too long and was followed; nothing was lost";
                 Error::wrap(Kind::Unavailable, Some(hint.to_string()), error)
             }
             LoadError::Schema { .. } => {

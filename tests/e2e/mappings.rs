@@ -99,6 +99,7 @@ async fn samples_through_every_mapping_equal_their_goldens() {
         connection: "sample".to_string(),
         run_id: "sample-run".to_string(),
         started_at: Utc.with_ymd_and_hms(2026, 3, 2, 12, 0, 0).unwrap(),
+        epoch: 0,
     };
     load_samples(&lake, &schemas, &mark)
         .await

@@ -139,7 +139,8 @@ impl Lake {
         Ok(names)
     }
 
-    fn folder(&self, folder: &str) -> Path {
+    /// Where a folder of the lake lies, from the store's root.
+    pub fn folder_path(&self, folder: &str) -> Path {
         let parts = folder.split('/');
         parts.fold(self.prefix.clone(), |path, part| path.join(part))
     }
@@ -151,7 +152,7 @@ impl Lake {
         name: &str,
         content: Vec<u8>,
     ) -> Result<(), CatalogError> {
-        let path = self.folder(folder).join(name);
+        let path = self.folder_path(folder).join(name);
         let put = self.store.put(&path, content.into()).await;
         put.map(|_| ()).map_err(|source| CatalogError::Store {
             subject: format!("{folder}/{name}"),
@@ -165,7 +166,7 @@ impl Lake {
             subject: format!("folder {folder}"),
             source,
         };
-        let path = self.folder(folder);
+        let path = self.folder_path(folder);
         let listed = self
             .store
             .list_with_delimiter(Some(&path))

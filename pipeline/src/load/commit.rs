@@ -26,6 +26,8 @@ const COMMITS_LOOKED_AT: usize = 20;
 pub struct Commit {
     /// Names the writer: one feed of one table.
     pub app_id: String,
+    /// Keeps out runs whose lease has passed on; `None` for work outside of a run.
+    pub fence: Option<Fence>,
     /// When the run that commits began: the files' time of modification.
     pub run_started_at: DateTime<Utc>,
     /// Grows by one with every commit of `app_id`; a sequence already there is not committed again.
@@ -37,6 +39,13 @@ pub struct Commit {
     pub remove: Vec<String>,
     /// Lineage, written into the commit: run, resource, window, counts, fingerprint.
     pub lineage: HashMap<String, serde_json::Value>,
+}
+
+/// The lease under which a commit is made: an application transaction whose number only grows.
+#[derive(Clone, Debug)]
+pub struct Fence {
+    pub app_id: String,
+    pub epoch: i64,
 }
 
 /// Opens the table, creating it empty when it is not there yet.
@@ -92,6 +101,13 @@ pub async fn commit(base: &Snapshot, commit: &Commit) -> Result<Snapshot, LoadEr
                     version: snapshot.version,
                 })
             };
+        }
+        if let Some(fence) = &commit.fence
+            && snapshot.transaction(&fence.app_id).await? > Some(fence.epoch)
+        {
+            return Err(LoadError::Fenced {
+                table: base.name.to_string(),
+            });
         }
         let error = match try_commit(&snapshot, commit).await {
             Ok(table) => return Ok(Snapshot::of(&base.name, table)?),
@@ -158,6 +174,12 @@ async fn try_commit(base: &Snapshot, commit: &Commit) -> Result<DeltaTable, Delt
     let mut transactions = vec![transaction(&commit.app_id, commit.sequence)];
     transactions.extend(
         commit
+            .fence
+            .iter()
+            .map(|fence| transaction(&fence.app_id, fence.epoch)),
+    );
+    transactions.extend(
+        commit
             .progress
             .iter()
             .map(|(id, value)| transaction(id, *value)),
@@ -198,7 +220,7 @@ fn add_action(written: &WrittenFile, at: DateTime<Utc>) -> Action {
         size: file.bytes as i64,
         modification_time: at.timestamp_millis(),
         data_change: true,
-        stats: Some(format!("{{\"numRecords\":{}}}", file.row_count)),
+        stats: Some(file.statistics()),
         tags,
         deletion_vector: None,
         base_row_id: None,

@@ -8,7 +8,7 @@ mod known;
 mod merge;
 mod write;
 
-pub use commit::{Commit, commit, ensure_table};
+pub use commit::{Commit, Fence, commit, ensure_table};
 pub use known::KnownVersions;
 pub use merge::{Merge, Merged, merge};
 pub use write::{TableWriter, WrittenFile};
@@ -25,6 +25,9 @@ pub enum LoadError {
     /// Another run changed the table between our read of it and our commit.
     #[error("{table}: another run committed version {version} while this one was writing")]
     Conflict { table: String, version: u64 },
+    /// Another run holds the connection's lease now, and has committed to this table.
+    #[error("{table}: another run has taken over this connection")]
+    Fenced { table: String },
     /// The table in the lake has columns that do not fit today's definition.
     #[error("{table}: column `{column}` is {found} in the lake and {wanted} in the definition")]
     Schema {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::catalog::{CatalogError, Lake, Snapshot, TableName};
 use crate::error::Error;
-use crate::load::{Commit, LoadError, TableWriter, commit, ensure_table};
+use crate::load::{Commit, Fence, LoadError, TableWriter, commit, ensure_table};
 use crate::transform::log_schema;
 
 const DAY_COLUMN: &str = "_extract_date";
@@ -26,6 +26,19 @@ pub struct RunMark {
     pub connection: String,
     pub run_id: String,
     pub started_at: DateTime<Utc>,
+    /// The number of the run's lease; a table that has seen a higher one takes no commit of this run.
+    /// Zero for work outside of a run, which is not fenced.
+    pub epoch: i64,
+}
+
+impl RunMark {
+    /// What this run's commits carry against runs that were followed and do not know it yet.
+    pub fn fence(&self) -> Option<Fence> {
+        (self.epoch > 0).then(|| Fence {
+            app_id: format!("spendlake/{}/epoch", self.connection),
+            epoch: self.epoch,
+        })
+    }
 }
 
 /// One resource's change log, being appended to.
@@ -171,6 +184,7 @@ impl LogAppend {
         lineage.insert("spendlake.appended".to_string(), json!(self.rows));
         let facts = Commit {
             app_id,
+            fence: self.mark.fence(),
             run_started_at: self.mark.started_at,
             sequence,
             progress: stamps
@@ -297,6 +311,7 @@ impl<'a> Quarantine<'a> {
         };
         let app_id = append_id(&self.mark.connection);
         let facts = Commit {
+            fence: self.mark.fence(),
             run_started_at: self.mark.started_at,
             sequence: base.transaction(&app_id).await?.unwrap_or(0) + 1,
             app_id,

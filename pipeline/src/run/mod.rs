@@ -2,6 +2,7 @@
 //!
 //! Only this folder knows all three stages.
 
+pub mod lease;
 mod log;
 mod read;
 mod refresh;
@@ -18,6 +19,7 @@ use schemas::{Resource, Schemas};
 pub use log::{RunMark, watermark_id};
 pub use samples::load_samples;
 
+use self::lease::Lease;
 use self::read::{Reading, read_resource};
 use self::refresh::{Refreshing, refresh_tables};
 use crate::catalog::Lake;
@@ -47,24 +49,50 @@ pub async fn run(
     around: &Surroundings<'_>,
 ) -> Result<Summary, Error> {
     let started_at = (around.clock)();
-    let mark = RunMark {
+    let mut mark = RunMark {
         connection: job.connection.clone(),
         run_id: uuid::Uuid::now_v7().to_string(),
         started_at,
+        epoch: 0,
     };
-    let resources = chosen_resources(job, schemas, options)?;
-    let raw_schemas = raw_schemas(schemas);
+    // What is wrong with the call is said before anything is taken or asked.
+    chosen_resources(job, schemas, options)?;
     let lake = Lake::open(&job.lake)?;
-    if let Some(problem) = check_mappings(&lake, schemas, &raw_schemas)
+    if let Some(problem) = check_mappings(&lake, schemas, &raw_schemas(schemas))
         .await
         .into_iter()
         .next()
     {
         return Err(problem.into());
     }
-    if !options.dry_run {
-        lake.probe_writable(&mark.run_id).await?;
+    if options.dry_run {
+        return work(job, schemas, &lake, &mark, options, around).await;
     }
+    lake.probe_writable(&mark.run_id).await?;
+    let lease = Lease::take(&lake, &mark).await?;
+    mark.epoch = lease.epoch();
+    let summary = work(job, schemas, &lake, &mark, options, around).await;
+    if let Ok(summary) = &summary
+        && let Err(error) = record_run(&lake, summary).await
+    {
+        // The run is over and its work is committed; only this note of it is missing.
+        tracing::warn!("the run's summary could not be kept in the lake: {error}");
+    }
+    lease.release().await;
+    summary
+}
+
+/// The run itself, with the right to write.
+async fn work(
+    job: &Job,
+    schemas: &Schemas,
+    lake: &Lake,
+    mark: &RunMark,
+    options: &RunOptions,
+    around: &Surroundings<'_>,
+) -> Result<Summary, Error> {
+    let resources = chosen_resources(job, schemas, options)?;
+    let raw_schemas = raw_schemas(schemas);
     let instance = match sign_in(job, &resources).await {
         Ok(instance) => instance,
         // One scope too many refuses the token for all. With what the client does have, the others
@@ -72,14 +100,13 @@ pub async fn run(
         Err(error) if error.kind == Kind::Invalid => sign_in(job, &[]).await.map_err(|_| error)?,
         Err(error) => return Err(error),
     };
-
     let reading = Reading {
         job,
         options,
         schemas,
-        lake: &lake,
+        lake,
         instance: &instance,
-        mark: &mark,
+        mark,
         observe: around.observe,
         stop: &around.stop,
     };
@@ -94,19 +121,19 @@ pub async fn run(
         Vec::new()
     } else {
         refresh_tables(&Refreshing {
-            lake: &lake,
+            lake,
             schemas,
             raw_schemas: &raw_schemas,
-            mark: &mark,
+            mark,
             observe: around.observe,
             stop: &around.stop,
         })
         .await?
     };
     let mut summary = Summary {
-        run_id: mark.run_id,
-        connection: mark.connection,
-        started_at,
+        run_id: mark.run_id.clone(),
+        connection: mark.connection.clone(),
+        started_at: mark.started_at,
         finished_at: (around.clock)(),
         outcome: Outcome::Done,
         resources: read,
@@ -114,12 +141,6 @@ pub async fn run(
         sinks: Vec::new(),
     };
     summary.outcome = outcome(&summary, &around.stop);
-    if !options.dry_run
-        && let Err(error) = record_run(&lake, &summary).await
-    {
-        // The run is over and its work is committed; only this note of it is missing.
-        tracing::warn!("the run's summary could not be kept in the lake: {error}");
-    }
     Ok(summary)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use schemas::{Refresh, Schemas, Table};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -28,6 +28,12 @@ const CHUNK_ROWS: u64 = 20_000;
 /// some day must still reach back to what was consumed.
 const EMPTY_COMMITS: i64 = 20;
 
+/// Merges that lose the race for a version to another connection's run are made anew this often in all.
+const MERGE_ATTEMPTS: u32 = 5;
+
+/// Mapped batches that may wait for the writer.
+const AHEAD: usize = 2;
+
 /// What a refresh needs to know of the run around it.
 pub struct Refreshing<'a> {
     pub lake: &'a Lake,
@@ -43,9 +49,9 @@ pub struct Refreshing<'a> {
 /// A table that fails is reported in its summary, and so are those that read it: what they look up
 /// would be missing, and nothing would bring it later.
 pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, Error> {
-    let mut snapshots = open_all(run).await?;
+    let (mut snapshots, mut unreadable) = open_all(run).await;
     let mut summaries = Vec::new();
-    let mut failed: BTreeSet<String> = BTreeSet::new();
+    let mut failed: BTreeSet<TableName> = unreadable.keys().cloned().collect();
     for name in refresh_order(run.schemas)? {
         if run.stop.is_requested() {
             break;
@@ -70,14 +76,18 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
             seconds: 0.0,
             error: None,
         };
-        let refreshed = match reads_failed(table, &failed)? {
+        let qualified = TableName::new("unified", &name);
+        let refreshed = match unreadable.remove(&qualified) {
             Some(error) => Err(error),
-            None => refresh_table(run, table, &mut snapshots, &mut summary).await,
+            None => match reads_failed(table, &failed)? {
+                Some(error) => Err(error),
+                None => refresh_table(run, table, &mut snapshots, &mut summary).await,
+            },
         };
         match refreshed {
             Ok(()) => tell(TableState::Done),
             Err(error) => {
-                failed.insert(name.clone());
+                failed.insert(qualified);
                 summary.error = Some(Problem::from(&error));
                 tell(TableState::Failed);
             }
@@ -89,14 +99,21 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
 }
 
 /// Why a table can not be refreshed now: one that its mappings look into has failed.
-fn reads_failed(table: &Table, failed: &BTreeSet<String>) -> Result<Option<Error>, Error> {
+fn reads_failed(table: &Table, failed: &BTreeSet<TableName>) -> Result<Option<Error>, Error> {
     if failed.is_empty() {
         return Ok(None);
     }
     let ctx = new_session(None).map_err(CatalogError::from)?;
     for mapping in &table.mappings {
         for read in referenced_tables(&ctx, &mapping.sql).map_err(CatalogError::from)? {
-            if read.layer == "unified" && failed.contains(&read.name) {
+            // Both show the same log.
+            let layer = if read.layer == "current" {
+                "coupa"
+            } else {
+                &read.layer
+            };
+            let read = TableName::new(layer, read.name);
+            if read != TableName::new("unified", &table.name) && failed.contains(&read) {
                 let text = format!("unified.{} waits for {read}, which failed", table.name);
                 return Ok(Some(Error::new(Kind::Unavailable, text).with_hint(
                     "nothing of it was changed; the next run refreshes both",
@@ -107,7 +124,10 @@ fn reads_failed(table: &Table, failed: &BTreeSet<String>) -> Result<Option<Error
     Ok(None)
 }
 
-async fn open_all(run: &Refreshing<'_>) -> Result<BTreeMap<TableName, Snapshot>, Error> {
+/// Opens every table that is there; one that can not be read must not hold back the others.
+async fn open_all(
+    run: &Refreshing<'_>,
+) -> (BTreeMap<TableName, Snapshot>, BTreeMap<TableName, Error>) {
     let logs = run
         .schemas
         .resources
@@ -119,18 +139,25 @@ async fn open_all(run: &Refreshing<'_>) -> Result<BTreeMap<TableName, Snapshot>,
         .keys()
         .map(|name| TableName::new("unified", name));
     let mut snapshots = BTreeMap::new();
+    let mut unreadable = BTreeMap::new();
     let mut opened = futures::stream::iter(logs.chain(tables))
         .map(|name| async move {
             let snapshot = Snapshot::open(run.lake, &name).await;
-            snapshot.map(|found| (name, found))
+            (name, snapshot)
         })
         .buffer_unordered(4);
-    while let Some((name, found)) = opened.try_next().await? {
-        if let Some(snapshot) = found {
-            snapshots.insert(name, snapshot);
+    while let Some((name, found)) = opened.next().await {
+        match found {
+            Ok(Some(snapshot)) => {
+                snapshots.insert(name, snapshot);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                unreadable.insert(name, error.into());
+            }
         }
     }
-    Ok(snapshots)
+    (snapshots, unreadable)
 }
 
 async fn refresh_table(
@@ -146,7 +173,21 @@ async fn refresh_table(
     snapshots.insert(name.clone(), snapshot);
     for mapping in &table.mappings {
         let feed = Feed { table, mapping };
-        let merged = refresh_feed(run, feed, &name, snapshots).await?;
+        let mut attempt = 1;
+        let merged = loop {
+            match refresh_feed(run, feed, &name, snapshots).await {
+                // Another connection's run has committed to the same table: plan anew on top of it.
+                Err(Error {
+                    lost_race: true, ..
+                }) if attempt < MERGE_ATTEMPTS => {
+                    attempt += 1;
+                    if let Some(newest) = Snapshot::open(run.lake, &name).await? {
+                        snapshots.insert(name.clone(), newest);
+                    }
+                }
+                other => break other?,
+            }
+        };
         if let Some(merged) = merged {
             summary.inserted += merged.inserted;
             summary.updated += merged.updated;
@@ -208,6 +249,7 @@ async fn refresh_feed(
     };
     let facts = Commit {
         app_id,
+        fence: run.mark.fence(),
         run_started_at: run.mark.started_at,
         sequence,
         progress: work.progress,
@@ -228,10 +270,38 @@ async fn refresh_feed(
     };
     let layers = &layers;
     let rows = futures::stream::iter(work.changes)
-        .then(|changes| async move { map(layers, feed, &changes).await })
+        .then(|changes| async move { map(layers, feed, &changes).await.map(ahead) })
         .try_flatten()
         .map_err(as_load);
     Ok(Some(merge(run.lake, base, &plan, rows, facts).await?))
+}
+
+/// Runs a stream on a task of its own, [`AHEAD`] batches before its reader: rows are mapped while those
+/// before them are encoded. The task ends with its reader.
+fn ahead<T: Send + 'static>(
+    stream: impl Stream<Item = T> + Send + 'static,
+) -> impl Stream<Item = T> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD);
+    let task = tokio::spawn(async move {
+        let mut stream = std::pin::pin!(stream);
+        while let Some(item) = stream.next().await {
+            if sender.send(item).await.is_err() {
+                return;
+            }
+        }
+    });
+    futures::stream::unfold((receiver, Some(task)), |(mut receiver, task)| async move {
+        if let Some(item) = receiver.recv().await {
+            return Some((item, (receiver, task)));
+        }
+        // The channel also closes when the task panics; its rows must not pass for all there are.
+        if let Err(failed) = task?.await
+            && failed.is_panic()
+        {
+            std::panic::resume_unwind(failed.into_panic());
+        }
+        None
+    })
 }
 
 async fn plan_work(
