@@ -1,6 +1,7 @@
 //! End-to-end tests: one binary, because each links the whole engine.
 
 mod cli;
+mod crash;
 mod identities;
 mod incremental;
 mod mappings;
