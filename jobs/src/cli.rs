@@ -111,6 +111,17 @@ pub enum Command {
     )]
     Query(Query),
 
+    /// Join small files and remove those that no reader needs
+    #[command(
+        long_about = "Joins small files of every table of a job's lake, and removes files that no version \
+        of the last days refers to, what ended runs left behind among them. Rows do not change, and no \
+        table is mapped again. Runs may go on meanwhile. Once a week is enough.\n\n\
+        \x20 spendlake maintain spendlake.toml\n\
+        \x20 spendlake maintain spendlake.toml --dry-run\n\
+        \x20 spendlake maintain spendlake.toml --keep-days 30"
+    )]
+    Maintain(Maintain),
+
     /// List, show or export the definitions in the binary
     #[command(
         subcommand,
@@ -187,6 +198,22 @@ pub struct Status {
     /// Job file
     #[arg(value_name = "JOB")]
     pub job: PathBuf,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Maintain {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// Days whose versions stay readable
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(i64).range(1..=3650))]
+    pub keep_days: i64,
+    /// Say what would be removed, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print one JSON document on stdout
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@ mod check;
 mod definitions;
 mod demo;
 mod init;
+mod maintain;
 mod query;
 mod run;
 mod simulate;
@@ -43,6 +44,7 @@ pub async fn execute(cli: Cli, world: World) -> Exit {
         Command::Check(args) => check::check(&args, overlay, &world).await,
         Command::Run(args) => run::run(&args, overlay, &world).await,
         Command::Status(args) => status::status(&args, &world).await,
+        Command::Maintain(args) => maintain::maintain(&args, &world).await,
         Command::Query(args) => query::query(&args, &world).await,
         Command::Schemas(args) => definitions::definitions(&args, overlay),
         Command::Simulate(args) => simulate::simulate(&args).await,

@@ -1,6 +1,6 @@
 //! A table as last committed: its version, its files, and how far each feed has come.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -139,7 +139,8 @@ impl Snapshot {
 
     /// Files with new rows, commit by commit, after `version` (all when `None`), oldest first.
     ///
-    /// `None` when the log no longer reaches back that far: the caller then reads the whole table.
+    /// `None` when the log no longer reaches back that far, or one of the files has been replaced since: the
+    /// caller then reads the whole table.
     pub async fn added_since(
         &self,
         version: Option<u64>,
@@ -160,6 +161,12 @@ impl Snapshot {
             if !files.is_empty() {
                 commits.push(AddedFiles { version, files });
             }
+        }
+        // Files that were joined with others since may have been removed from the store.
+        let live: HashSet<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
+        let gone = |file: &DataFile| !live.contains(file.path.as_str());
+        if commits.iter().flat_map(|commit| &commit.files).any(gone) {
+            return Ok(None);
         }
         Ok(Some(commits))
     }

@@ -11,7 +11,7 @@ mod write;
 pub use commit::{Commit, Fence, commit, ensure_table};
 pub use known::KnownVersions;
 pub use merge::{Merge, Merged, merge};
-pub use write::{TableWriter, WrittenFile};
+pub use write::{TableWriter, WrittenFile, table_properties};
 
 use arrow::error::ArrowError;
 use deltalake::DeltaTableError;

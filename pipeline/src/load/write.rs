@@ -374,6 +374,11 @@ fn file_error(table: &TableName, source: ParquetError) -> LoadError {
     }
 }
 
+/// How files of a table are written, for operations of the table format that write some.
+pub fn table_properties(table: &TableName, schema: &Schema) -> Result<WriterProperties, LoadError> {
+    properties(schema).map_err(|e| file_error(table, e))
+}
+
 /// Compression and encodings by column: ids and stamps as deltas, opaque text plain, the rest by dictionary.
 fn properties(schema: &Schema) -> Result<WriterProperties, ParquetError> {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1)?);
