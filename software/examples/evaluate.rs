@@ -13,10 +13,16 @@ use software::{Cache, Catalogue, Classifier, Decision, Line};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [mode, path] = args.as_slice() else {
-        return Err("usage: evaluate cases|spend FILE.csv".into());
+    let (mode, path, folder) = match args.as_slice() {
+        [mode, path] => (mode, path, None),
+        [mode, path, folder] => (mode, path, Some(folder)),
+        _ => return Err("usage: evaluate cases|spend FILE.csv [CATALOGUE FOLDER]".into()),
     };
-    let classifier = Classifier::new(&Catalogue::embedded()?);
+    let catalogue = match folder {
+        Some(folder) => Catalogue::with_folder(folder.as_ref())?,
+        None => Catalogue::embedded()?,
+    };
+    let classifier = Classifier::new(&catalogue);
     match mode.as_str() {
         "cases" => cases(&classifier, path),
         "spend" => spend(&classifier, path),

@@ -237,11 +237,19 @@ impl Classifier {
                 (Sells::Reseller, _) => Signal::SupplierReseller,
                 (Sells::Marketplace, _) => Signal::SupplierMarket,
             };
-            let share = match link.how {
+            let of_how = match link.how {
                 How::Exact => 1.0,
                 How::Partial => limits.partial,
                 How::Typo => limits.typo,
             };
+            let of_strength = match (vendor.sells, link.strength) {
+                (Sells::Mixed, Strength::Weak) => limits.mixed_weak,
+                _ => 1.0,
+            };
+            let share = of_how * of_strength;
+            if supplier.online && vendor.sells == Sells::Mixed {
+                sum.add(Signal::SupplierMarket, 1.0, Cow::Borrowed("billed online"));
+            }
             sum.add(signal, share, Cow::Borrowed(&vendor.name));
         }
         for &(signal, pattern) in &supplier.words {
@@ -334,7 +342,11 @@ impl Classifier {
         const VAGUE: [&str; 5] = ["", "other-software", "reseller", "marketplace", "hardware"];
         let of_vendor = |vendor: u32| self.names.vendors[vendor as usize].category.as_str();
         let best = identity.best;
-        let product = best.and_then(|c| c.product).map(|p| self.names.products[p as usize].category.as_str());
+        let namesake = |p: u32| self.names.products[p as usize].vendor.is_some_and(|v| {
+            let vendor = &self.names.vendors[v as usize];
+            vendor.namesake == Some(p) && vendor.curated
+        });
+        let product = best.and_then(|c| c.product).filter(|p| !namesake(*p)).map(|p| self.names.products[p as usize].category.as_str());
         let vendor = best.and_then(|c| c.vendor).or_else(|| {
             supplier.link.map(|l| l.vendor).filter(|v| Some(*v) != supplier.channel)
         });
@@ -345,7 +357,7 @@ impl Classifier {
             .or_else(|| self.codes.category(line.commodity));
         product
             .filter(|c| !VAGUE.contains(c))
-            .or_else(|| said.filter(|_| best.is_none_or(|c| c.product.is_none()) && !vendor.is_some_and(|v| self.is_single(v))))
+            .or_else(|| said.filter(|_| best.is_none_or(|c| c.product.is_none_or(namesake)) && !vendor.is_some_and(|v| self.is_single(v))))
             .or_else(|| vendor.map(of_vendor).filter(|c| !VAGUE.contains(c)))
             .or(said)
             .or(code)

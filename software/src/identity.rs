@@ -9,6 +9,9 @@ use crate::reading::{Mention, Reading, strength};
 use crate::signal::Signal;
 use crate::supplier::Supplier;
 
+/// What is read rather than run.
+const CONTENT: &str = "data-content-subscription";
+
 /// A mention that was weighed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Choice {
@@ -44,15 +47,17 @@ impl Identity {
         let mut choices: Vec<Choice> = Vec::new();
         let support = named_software || reading.supports_names();
         for mention in &reading.mentions {
-            choices.extend(weigh(classifier, mention, own, support));
+            choices.push(weigh(classifier, mention, own, support));
         }
         for mention in &reading.in_supplier {
             // A supplier is often named after something; only its own products count there.
-            let choice = weigh(classifier, mention, own, support);
-            choices.extend(choice.filter(|c| {
-                let unlinked = own.is_none() && supplier.words.is_empty() && c.strength == Strength::Strong;
-                c.product.is_some() && (c.pair || unlinked)
-            }));
+            // The description tells more precisely what was bought.
+            let mut choice = weigh(classifier, mention, own, support);
+            choice.score -= 2.5;
+            let unlinked = own.is_none() && supplier.words.is_empty() && choice.strength == Strength::Strong;
+            if choice.product.is_some() && (choice.pair || unlinked) {
+                choices.push(choice);
+            }
         }
         if let Some(own) = own
             && classifier.names.vendors[own as usize].sells == Sells::Software
@@ -90,7 +95,11 @@ impl Identity {
             (None, Strength::Medium) => Signal::VendorMedium,
             (None, Strength::Weak) => Signal::VendorWeak,
         };
-        sum.add(signal, 1.0, Cow::Borrowed(classifier.text.text(best.pattern)));
+        let content = best
+            .product
+            .is_some_and(|p| classifier.names.products[p as usize].category == CONTENT);
+        let share = if content { sum.weights.limits.content_product } else { 1.0 };
+        sum.add(signal, share, Cow::Borrowed(classifier.text.text(best.pattern)));
         if best.pair {
             sum.add(Signal::Pair, 1.0, Cow::Borrowed(""));
         }
@@ -152,7 +161,7 @@ impl Identity {
     }
 }
 
-fn weigh(classifier: &Classifier, mention: &Mention, own: Option<u32>, support: bool) -> Option<Choice> {
+fn weigh(classifier: &Classifier, mention: &Mention, own: Option<u32>, support: bool) -> Choice {
     let names = &classifier.names;
     let weights = &classifier.weights;
     let strength = strength(mention.named);
@@ -171,14 +180,16 @@ fn weigh(classifier: &Classifier, mention: &Mention, own: Option<u32>, support: 
         Strength::Weak if supported || pair => weights.of(Signal::ProductSupported),
         Strength::Weak => weights.of(Signal::ProductWeak),
     };
+    let namesake = vendor.is_some_and(|v| product.is_some() && names.vendors[v as usize].namesake == product);
     // Longer names tell more; a list of ours is better kept than the others.
     let score = points
         + f64::from(mention.len.min(40)) * 0.02
         + if pair { 3.0 } else { 0.0 }
         + if curated { 0.6 } else { 0.0 }
         + if product.is_some() { 0.3 } else { 0.0 }
-        - if vendor.is_none() { 0.5 } else { 0.0 };
-    Some(Choice {
+        - if vendor.is_none() { 0.5 } else { 0.0 }
+        - if namesake { 1.5 } else { 0.0 };
+    Choice {
         vendor,
         product,
         strength,
@@ -186,5 +197,5 @@ fn weigh(classifier: &Classifier, mention: &Mention, own: Option<u32>, support: 
         pair,
         score,
         pattern: mention.pattern,
-    })
+    }
 }

@@ -114,6 +114,11 @@ pub(crate) fn build<T: PartialEq>(
                 builder.product_row(entry);
             }
         }
+        if curated {
+            for (vendor, entry) in std::mem::take(&mut builder.later) {
+                builder.product(Some(vendor), &entry.vendor, entry);
+            }
+        }
     }
     builder.namesakes();
     for (phrase, named) in &builder.phrases {
@@ -134,8 +139,10 @@ struct Builder<'c> {
     houses: FxHashMap<String, String>,
     /// By vendor and the product's name without the vendor's.
     products: FxHashMap<(Option<u32>, String), u32>,
-    /// Phrases of `words.csv`: a name that is one of these needs support.
+    /// Phrases of `words.csv`: a name that is one of these names nothing by itself.
     common: FxHashSet<&'c str>,
+    /// Rows that list a vendor's product as a vendor; they wait until better rows had their say.
+    later: Vec<(u32, &'c Entry)>,
 }
 
 impl<'c> Builder<'c> {
@@ -177,6 +184,7 @@ impl<'c> Builder<'c> {
             houses,
             products: FxHashMap::default(),
             common,
+            later: Vec::new(),
         }
     }
 
@@ -205,12 +213,11 @@ impl<'c> Builder<'c> {
 
     fn vendor_row(&mut self, entry: &'c Entry) {
         let (name, is_product) = self.canonical(&entry.vendor, is_curated(entry));
+        let vendor = self.vendor(&name, entry);
         if is_product {
-            let vendor = self.vendor(&name, entry);
-            self.product(Some(vendor), &entry.vendor, entry);
+            self.later.push((vendor, entry));
             return;
         }
-        let vendor = self.vendor(&name, entry);
         let strength = self.trust(entry, &entry.vendor);
         self.supplier(&entry.vendor, vendor, strength);
         self.vendor_phrase(&entry.vendor, vendor, strength);
@@ -302,7 +309,11 @@ impl<'c> Builder<'c> {
             Some(rest) if !rest.is_empty() => rest.trim(),
             _ => text.as_str(),
         };
-        let short = short.strip_suffix(" software").unwrap_or(short).to_string();
+        // "Adobe Creative Cloud software" is Creative Cloud, yet Jira Software is not Jira.
+        let short = match short.strip_suffix(" software") {
+            Some(rest) if !is_curated(entry) => rest.to_string(),
+            _ => short.to_string(),
+        };
         let next = self.names.products.len() as u32;
         let id = *self.products.entry((vendor, short.clone())).or_insert(next);
         if id == next {
@@ -316,13 +327,15 @@ impl<'c> Builder<'c> {
         let trust = self.trust(entry, name);
         let with_owner = prefixed.is_some_and(|rest| !rest.is_empty());
         let trust = if with_owner { trust.max(Strength::Medium) } else { trust };
-        self.phrases.push((text.clone(), Named::Product(id, trust)));
+        self.phrase(&text, Named::Product(id, trust));
         if let Some(owner) = owner
             && is_curated(entry)
             && prefixed.is_none()
         {
-            self.phrases
-                .push((format!("{owner} {text}"), Named::Product(id, Strength::Strong)));
+            self.phrase(
+                &format!("{owner} {text}"),
+                Named::Product(id, Strength::Strong),
+            );
         }
         if !entry.product.is_empty() {
             for alias in split(&entry.aliases) {
@@ -332,7 +345,7 @@ impl<'c> Builder<'c> {
                 } else {
                     trust
                 };
-                self.phrases.push((folded(alias), Named::Product(id, trust)));
+                self.phrase(&folded(alias), Named::Product(id, trust));
             }
         }
     }
@@ -340,11 +353,20 @@ impl<'c> Builder<'c> {
     /// The row's own word on how far to trust `name`, less where the name is a common word.
     fn trust(&self, entry: &Entry, name: &str) -> Strength {
         let text = folded(name);
-        let short = text.len() <= 3 && !is_curated(entry);
-        if short || self.common.contains(text.as_str()) {
+        let given = strength(&entry.strength);
+        if text.len() <= 3 && !is_curated(entry) {
             Strength::Weak
+        } else if given == Strength::Medium && is_curated(entry) && text.len() >= 6 && !entry.product.is_empty() {
+            // A product that was chosen by hand, with a name long enough to be no accident.
+            Strength::Strong
         } else {
-            strength(&entry.strength)
+            given
+        }
+    }
+
+    fn phrase(&mut self, text: &str, named: Named) {
+        if !self.common.contains(text) {
+            self.phrases.push((text.to_string(), named));
         }
     }
 
@@ -372,14 +394,9 @@ impl<'c> Builder<'c> {
             return;
         }
         let key = self.names.words.key(name).key;
-        let strength = if key.len() <= 3 || self.common.contains(key.as_str()) {
-            Strength::Weak
-        } else {
-            strength
-        };
-        self.phrases.push((key, Named::Vendor(vendor, strength)));
-        let whole = folded(name);
-        self.phrases.push((whole, Named::Vendor(vendor, strength)));
+        let bare = if key.len() <= 3 { Strength::Weak } else { strength };
+        self.phrase(&key, Named::Vendor(vendor, bare));
+        self.phrase(&folded(name), Named::Vendor(vendor, strength));
     }
 
     /// Whether the vendor's bare name in a description speaks for software at all.

@@ -81,6 +81,10 @@ impl NameWords {
         if words.len() > 1 && words[0] == "the" {
             words.remove(0);
         }
+        // Numbers at the end are a shop's, a telephone's, a customer's.
+        while words.len() > 1 && words.last().is_some_and(|w| is_number(w)) {
+            words.pop();
+        }
         self.strip(&mut words, |w| self.forms.contains(w));
         let key = words.join(" ");
         self.strip(&mut words, |w| {
@@ -108,26 +112,25 @@ impl NameWords {
     }
 }
 
-/// The name before and after "trading as" and its like: `(legal, trading)`.
+fn is_number(word: &str) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    digits == word.len() && digits >= 3 || digits > 0 && word.len() >= 6
+}
+
+/// The name before and after "trading as" and its like: `(legal, trading)`. What follows "c/o" or
+/// "formerly" is another firm or an old name, and is dropped.
 pub(crate) fn trading_names(name: &str) -> (&str, Option<&str>) {
-    const MARKS: [&str; 7] = [
-        " t/a ",
-        " trading as ",
-        " dba ",
-        " d/b/a ",
-        " formerly ",
-        " c/o ",
-        " formally ",
-    ];
+    const TRADING: [&str; 4] = [" t/a ", " trading as ", " dba ", " d/b/a "];
+    const OTHER: [&str; 2] = [" c/o ", " formerly "];
     let lower = name.to_ascii_lowercase();
-    for mark in MARKS {
-        if let Some(at) = lower.find(mark)
-            && at > 0
-        {
-            return (&name[..at], Some(&name[at + mark.len()..]));
-        }
+    let at = |mark: &&str| lower.find(mark).filter(|at| *at > 0).map(|at| (at, mark.len()));
+    if let Some((at, _)) = OTHER.iter().find_map(at) {
+        return (&name[..at], None);
     }
-    (name, None)
+    match TRADING.iter().find_map(at) {
+        Some((at, len)) => (&name[..at], Some(&name[at + len..])),
+        None => (name, None),
+    }
 }
 
 /// Drops what stands in brackets, unless nothing else is left.
@@ -197,6 +200,7 @@ mod tests {
         assert_eq!(n.key("Phoenix Software Ltd").base, "phoenix");
         assert_eq!(key("IBM United Kingdom Ltd"), "ibm");
         assert_eq!(key("Exact B.V."), "exact");
+        assert_eq!(key("ZOOM.US 888-799-9666"), "zoom us");
         assert_eq!(key("Ltd"), "ltd");
         assert_eq!(key("(UK)"), "uk");
     }
@@ -208,5 +212,6 @@ mod tests {
             ("Respond Group Ltd", Some("Aptean"))
         );
         assert_eq!(trading_names("Dbase"), ("Dbase", None));
+        assert_eq!(trading_names("Lodge Ltd c/o Deloitte"), ("Lodge Ltd", None));
     }
 }

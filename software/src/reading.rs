@@ -131,6 +131,7 @@ impl<'a> Reading<'a> {
                     | Signal::SoftwareTerm
                     | Signal::PlatformWord
                     | Signal::CloudWord
+                    | Signal::SystemWord
             )
         }) && !self.speaks_against()
     }

@@ -149,6 +149,8 @@ pub struct Limits {
     pub typo: f64,
     pub partial: f64,
     pub account_beside_product: f64,
+    pub mixed_weak: f64,
+    pub content_product: f64,
 }
 
 /// From which confidence on an answer is called certain or likely.

@@ -34,6 +34,8 @@ pub(crate) struct Supplier {
     pub channel: Option<u32>,
     /// What a card statement puts after the merchant: part of the description.
     pub rest: String,
+    /// Billed by card with a reference after a star, as online services are.
+    pub online: bool,
     /// Words of an unrecognised name, each with its place in the matcher.
     pub words: Vec<(Signal, u32)>,
 }
@@ -122,6 +124,7 @@ impl Suppliers {
         }
         if let Some((merchant, rest)) = self.merchant(name) {
             found.rest = rest.to_string();
+            found.online = !rest.is_empty();
             let of_rest = (!rest.is_empty()).then(|| self.link(rest, names)).flatten();
             let sells = merchant.vendor.map(|v| names.vendors[v as usize].sells);
             if merchant.through && sells != Some(Sells::Retail) {
@@ -188,7 +191,8 @@ impl Suppliers {
         }
         if key.base != key.key
             && let Some(known) = names.suppliers.get(&key.base)
-            && (known.strength >= Strength::Medium || key.base.contains(' '))
+            && known.strength >= Strength::Medium
+            && (names.vendors[known.vendor as usize].curated || key.base.len() >= 7)
         {
             return Some(link(*known, How::Partial));
         }
@@ -198,12 +202,12 @@ impl Suppliers {
         let base: String = key.base.chars().filter(|c| *c != ' ').collect();
         [&compact, &base]
             .into_iter()
-            .find_map(|text| self.typo(text))
+            .find_map(|text| self.typo(text, names))
             .map(|known| link(known, How::Typo))
     }
 
     /// The only vendor whose key differs by one slip of the pen.
-    fn typo(&self, key: &str) -> Option<Known> {
+    fn typo(&self, key: &str, names: &Names) -> Option<Known> {
         if key.len() < TYPO_LEN || key.bytes().any(|b| b.is_ascii_digit()) {
             return None;
         }
@@ -218,7 +222,9 @@ impl Suppliers {
                     continue;
                 }
                 // A short name has neighbours that are real names: "Sophia" is not Sophos.
-                if known_key.len().min(key.len()) < 8 && !is_slip(known_key, key) {
+                let curated = names.vendors[known.vendor as usize].curated;
+                let long = curated && known_key.len().min(key.len()) >= 8;
+                if !long && !is_slip(known_key, key) {
                     continue;
                 }
                 match best {
