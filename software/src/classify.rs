@@ -240,10 +240,12 @@ impl Classifier {
             let of_how = match link.how {
                 How::Exact => 1.0,
                 How::Partial => limits.partial,
+                How::Front => limits.front,
                 How::Typo => limits.typo,
             };
             let of_strength = match (vendor.sells, link.strength) {
                 (Sells::Mixed, Strength::Weak) => limits.mixed_weak,
+                (Sells::Software, _) if !vendor.curated => limits.uncurated,
                 _ => 1.0,
             };
             let share = of_how * of_strength;

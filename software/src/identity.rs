@@ -7,7 +7,7 @@ use crate::line::{Candidate, Decision, Line};
 use crate::names::{Named, Sells, Strength};
 use crate::reading::{Mention, Reading, strength};
 use crate::signal::Signal;
-use crate::supplier::Supplier;
+use crate::supplier::{How, Supplier};
 
 /// What is read rather than run.
 const CONTENT: &str = "data-content-subscription";
@@ -47,7 +47,10 @@ impl Identity {
         let mut choices: Vec<Choice> = Vec::new();
         let support = named_software || reading.supports_names();
         for mention in &reading.mentions {
-            choices.push(weigh(classifier, mention, own, support));
+            let choice = weigh(classifier, mention, own, support);
+            if choice.pair || !matches!(mention.named, Named::Own(_)) {
+                choices.push(choice);
+            }
         }
         for mention in &reading.in_supplier {
             // A supplier is often named after something; only its own products count there.
@@ -55,7 +58,11 @@ impl Identity {
             let mut choice = weigh(classifier, mention, own, support);
             choice.score -= 2.5;
             let unlinked = own.is_none() && supplier.words.is_empty() && choice.strength == Strength::Strong;
-            if choice.product.is_some() && (choice.pair || unlinked) {
+            // Behind the front of a longer name, the vendor's own name says nothing new.
+            let front = supplier.link.is_some_and(|l| l.how == How::Front);
+            let only_name = front && choice.product.is_some_and(|p| is_namesake(classifier, p));
+            let own_name = matches!(mention.named, Named::Own(_)) && !choice.pair;
+            if choice.product.is_some() && (choice.pair || unlinked) && !only_name && !own_name {
                 choices.push(choice);
             }
         }
@@ -68,7 +75,7 @@ impl Identity {
             let first = reading.mentions.iter().filter(|m| m.start == 1).map(|m| m.pattern).collect::<Vec<_>>();
             choices.retain(|c| {
                 c.vendor == Some(own)
-                    || !any_own && c.strength == Strength::Strong && c.product.is_some() && first.contains(&c.pattern)
+                    || !any_own && c.strength >= Strength::Medium && c.product.is_some() && first.contains(&c.pattern)
             });
         }
         choices.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| {
@@ -161,12 +168,19 @@ impl Identity {
     }
 }
 
+/// Whether a product bears its vendor's name.
+fn is_namesake(classifier: &Classifier, product: u32) -> bool {
+    let names = &classifier.names;
+    let vendor = names.products[product as usize].vendor;
+    vendor.is_some_and(|v| names.vendors[v as usize].namesake == Some(product))
+}
+
 fn weigh(classifier: &Classifier, mention: &Mention, own: Option<u32>, support: bool) -> Choice {
     let names = &classifier.names;
     let weights = &classifier.weights;
     let strength = strength(mention.named);
     let (vendor, product, curated) = match mention.named {
-        Named::Product(id, _) => {
+        Named::Product(id, _) | Named::Own(id) => {
             let product = &names.products[id as usize];
             (product.vendor, Some(id), product.curated)
         }
@@ -180,7 +194,7 @@ fn weigh(classifier: &Classifier, mention: &Mention, own: Option<u32>, support: 
         Strength::Weak if supported || pair => weights.of(Signal::ProductSupported),
         Strength::Weak => weights.of(Signal::ProductWeak),
     };
-    let namesake = vendor.is_some_and(|v| product.is_some() && names.vendors[v as usize].namesake == product);
+    let namesake = product.is_some_and(|p| is_namesake(classifier, p));
     // Longer names tell more; a list of ours is better kept than the others.
     let score = points
         + f64::from(mention.len.min(40)) * 0.02

@@ -55,6 +55,8 @@ pub(crate) struct Product {
 pub(crate) enum Named {
     Product(u32, Strength),
     Vendor(u32, Strength),
+    /// The product's name without its vendor's ("Ultimate"): counts on the vendor's own lines only.
+    Own(u32),
 }
 
 /// A supplier name's target in the look-up of suppliers.
@@ -328,6 +330,12 @@ impl<'c> Builder<'c> {
         let with_owner = prefixed.is_some_and(|rest| !rest.is_empty());
         let trust = if with_owner { trust.max(Strength::Medium) } else { trust };
         self.phrase(&text, Named::Product(id, trust));
+        if let Some(rest) = prefixed.map(str::trim)
+            && is_curated(entry)
+            && rest.len() >= 3
+        {
+            self.phrase(rest, Named::Own(id));
+        }
         if let Some(owner) = owner
             && is_curated(entry)
             && prefixed.is_none()

@@ -173,13 +173,22 @@ fn mentions(classifier: &Classifier, hits: &[Hit]) -> Vec<Mention> {
                     .pattern(other)
                     .targets
                     .iter()
-                    .any(|t| matches!(t, Target::Word(_) | Target::Name(_)))
+                    .any(|t| match t {
+                        Target::Word(_) => true,
+                        Target::Name(named) => !matches!(named, Named::Own(_)),
+                        Target::Term(_) | Target::Category(_) => false,
+                    })
         });
         if hidden {
             continue;
         }
-        for target in &classifier.text.pattern(hit).targets {
-            if let Target::Name(named) = *target {
+        // Where a name is one of ours, what other lists make of it is left aside.
+        let targets = &classifier.text.pattern(hit).targets;
+        let ours = targets.iter().any(|t| matches!(t, Target::Name(n) if !matches!(n, Named::Own(_)) && curated(classifier, *n)));
+        for target in targets {
+            if let Target::Name(named) = *target
+                && (!ours || curated(classifier, named))
+            {
                 found.push(Mention {
                     named,
                     pattern: hit.pattern,
@@ -192,9 +201,18 @@ fn mentions(classifier: &Classifier, hits: &[Hit]) -> Vec<Mention> {
     found
 }
 
+fn curated(classifier: &Classifier, named: Named) -> bool {
+    let names = &classifier.names;
+    match named {
+        Named::Product(id, _) | Named::Own(id) => names.products[id as usize].curated,
+        Named::Vendor(id, _) => names.vendors[id as usize].curated,
+    }
+}
+
 pub(crate) fn strength(named: Named) -> Strength {
     match named {
         Named::Product(_, strength) | Named::Vendor(_, strength) => strength,
+        Named::Own(_) => Strength::Weak,
     }
 }
 

@@ -148,6 +148,8 @@ pub struct Limits {
     pub against_beside_licence: f64,
     pub typo: f64,
     pub partial: f64,
+    pub front: f64,
+    pub uncurated: f64,
     pub account_beside_product: f64,
     pub mixed_weak: f64,
     pub content_product: f64,

@@ -13,8 +13,10 @@ use crate::signal::Signal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum How {
     Exact,
-    /// The front of the name agrees.
+    /// Only generic words of the name differ.
     Partial,
+    /// Only the front of the name agrees.
+    Front,
     Typo,
 }
 
@@ -197,7 +199,7 @@ impl Suppliers {
             return Some(link(*known, How::Partial));
         }
         if let Some(known) = front(&key.key, names) {
-            return Some(link(known, How::Partial));
+            return Some(link(known, How::Front));
         }
         let base: String = key.base.chars().filter(|c| *c != ' ').collect();
         [&compact, &base]
