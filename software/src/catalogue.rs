@@ -95,8 +95,6 @@ pub(crate) struct Merchant {
     pub kind: String,
     #[serde(default)]
     pub vendor: String,
-    #[serde(default)]
-    pub product: String,
 }
 
 /// A row of `codes.csv`. Key: scheme and code.

@@ -119,7 +119,8 @@ impl Classifier {
         self.add_accounts(accounts, known, &mut sum);
         self.add_contract(line, &mut sum);
         self.add_supplier(&supplier, &mut sum);
-        identity.add(self, &mut sum);
+        self.add_supplier_in_text(&supplier, &reading, &mut sum);
+        identity.add(self, &reading, &mut sum);
         self.add_words(&reading, &mut sum);
         let period = period_in(reading.description, line.currency == "USD");
         if let Some((first, last)) = period {
@@ -260,6 +261,34 @@ impl Classifier {
             if !(software && signal == Signal::SupplierTech) {
                 sum.add(signal, 1.0, Cow::Borrowed(word));
             }
+        }
+    }
+
+    /// What the text says in the light of who the supplier is.
+    fn add_supplier_in_text<'a>(&'a self, supplier: &Supplier, reading: &Reading, sum: &mut Sum<'a, '_>) {
+        let Some(link) = supplier.link else {
+            return;
+        };
+        let vendor = &self.names.vendors[link.vendor as usize];
+        let it_seller = matches!(vendor.sells, Sells::Hardware | Sells::Reseller);
+        let licence = reading.words.iter().find(|(signal, _)| {
+            matches!(
+                signal,
+                Signal::LicenceWord | Signal::SubscriptionWord | Signal::SoftwareLicence
+            )
+        });
+        if let Some((_, pattern)) = licence
+            && it_seller
+        {
+            let phrase = self.text.text(*pattern);
+            sum.add(Signal::LicenceFromItSeller, 1.0, Cow::Borrowed(phrase));
+        }
+        if let Some(category) = reading.category
+            && vendor.sells == Sells::Software
+            && link.strength == Strength::Weak
+            && vendor.category == self.categories[category as usize]
+        {
+            sum.add(Signal::CategoryAgrees, 1.0, Cow::Borrowed(&vendor.category));
         }
     }
 

@@ -89,7 +89,7 @@ impl Identity {
     }
 
     /// Adds what the names say to the evidence.
-    pub fn add<'a>(&self, classifier: &'a Classifier, sum: &mut Sum<'a, '_>) {
+    pub fn add<'a>(&self, classifier: &'a Classifier, reading: &Reading, sum: &mut Sum<'a, '_>) {
         let Some(best) = self.best else {
             return;
         };
@@ -105,10 +105,14 @@ impl Identity {
         let content = best
             .product
             .is_some_and(|p| classifier.names.products[p as usize].category == CONTENT);
-        let share = if content { sum.weights.limits.content_product } else { 1.0 };
+        let limits = &sum.weights.limits;
+        let against = !reading.speaks_of_licence()
+            && (reading.speaks_against() || reading.has(Signal::ServiceWord));
+        let beside = if against { limits.name_beside_against } else { 1.0 };
+        let share = beside * if content { limits.content_product } else { 1.0 };
         sum.add(signal, share, Cow::Borrowed(classifier.text.text(best.pattern)));
         if best.pair {
-            sum.add(Signal::Pair, 1.0, Cow::Borrowed(""));
+            sum.add(Signal::Pair, beside, Cow::Borrowed(""));
         }
     }
 

@@ -234,7 +234,10 @@ impl<'c> Builder<'c> {
         }
         if let Some(domain) = plain_domain(&entry.domain) {
             let phrase = folded(domain);
-            self.supplier(domain, vendor, Strength::Strong);
+            // "elastic.co" must not make the common word "elastic" a strong name.
+            if self.names.words.key(domain).key.contains(' ') {
+                self.supplier(domain, vendor, Strength::Strong);
+            }
             if self.names_in_text(vendor) {
                 self.phrases
                     .push((phrase, Named::Vendor(vendor, Strength::Strong)));
@@ -330,11 +333,13 @@ impl<'c> Builder<'c> {
         let with_owner = prefixed.is_some_and(|rest| !rest.is_empty());
         let trust = if with_owner { trust.max(Strength::Medium) } else { trust };
         self.phrase(&text, Named::Product(id, trust));
-        if let Some(rest) = prefixed.map(str::trim)
+        let base = vendor.map(|v| self.names.words.key(&self.names.vendors[v as usize].name).base);
+        let after_base = base.and_then(|b| text.strip_prefix(&format!("{b} ")).map(str::to_string));
+        if let Some(rest) = prefixed.map(|p| p.trim().to_string()).or(after_base)
             && is_curated(entry)
             && rest.len() >= 3
         {
-            self.phrase(rest, Named::Own(id));
+            self.phrases.push((rest, Named::Own(id)));
         }
         if let Some(owner) = owner
             && is_curated(entry)

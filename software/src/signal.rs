@@ -76,6 +76,8 @@ signals! {
     SupplierPayments "supplier_payments" Supplier,
     SupplierReseller "supplier_reseller" Supplier,
     SupplierMarket "supplier_market" Supplier,
+    LicenceFromItSeller "licence_from_it_seller" Supplier,
+    CategoryAgrees "category_agrees" Supplier,
     SupplierSoftware "supplier_software" Supplier,
     SupplierTech "supplier_tech" Supplier,
     SupplierOther "supplier_other" Supplier,
@@ -153,6 +155,7 @@ pub struct Limits {
     pub account_beside_product: f64,
     pub mixed_weak: f64,
     pub content_product: f64,
+    pub name_beside_against: f64,
 }
 
 /// From which confidence on an answer is called certain or likely.
