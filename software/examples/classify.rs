@@ -41,7 +41,9 @@ fn call() -> Result<Call, String> {
             "--output" => call.output = Some(value()?.into()),
             "--catalogue" => call.catalogue = Some(value()?.into()),
             "--explain" => {
-                let row = value()?.parse().map_err(|_| format!("--explain takes a row number\n{USAGE}"))?;
+                let row = value()?
+                    .parse()
+                    .map_err(|_| format!("--explain takes a row number\n{USAGE}"))?;
                 call.explain = Some(row);
             }
             "--escape-formulas" => call.options.escape_formulas = true,
@@ -79,7 +81,8 @@ fn run(call: &Call) -> Result<(), String> {
         return Err("--output is the input itself: give it another name".to_string());
     }
     let start = Instant::now();
-    let summary = classify_file(&classifier, &call.input, output, call.options).map_err(|e| inside(&e))?;
+    let summary =
+        classify_file(&classifier, &call.input, output, call.options).map_err(|e| inside(&e))?;
     let seconds = start.elapsed().as_secs_f64();
     eprintln!(
         "{} rows in {seconds:.1} s: {} software; {} certain, {} likely, {} unsure",

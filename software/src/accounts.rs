@@ -73,7 +73,10 @@ impl Accounts {
 fn read(matcher: &Matcher<Signal>, name: &str) -> Read {
     let hits = hits(matcher, name);
     for signal in ORDER {
-        if let Some(hit) = hits.iter().find(|h| matcher.pattern(h).targets.contains(&signal)) {
+        if let Some(hit) = hits
+            .iter()
+            .find(|h| matcher.pattern(h).targets.contains(&signal))
+        {
             return Some((signal, Some(hit.pattern)));
         }
     }

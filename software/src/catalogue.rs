@@ -55,7 +55,10 @@ pub(crate) struct Entry {
     #[serde(default)]
     pub category: String,
     #[serde(default)]
-    #[allow(dead_code, reason = "kept for whoever reads the file; categories say the same")]
+    #[allow(
+        dead_code,
+        reason = "kept for whoever reads the file; categories say the same"
+    )]
     pub unspsc: String,
     #[serde(default)]
     pub role: String,
@@ -331,10 +334,9 @@ fn words(texts: &[String]) -> Result<Vec<Word>, CatalogueError> {
             "country_word" => Meaning::Country,
             "generic_word" => Meaning::Generic,
             "none" => Meaning::Nothing,
-            name => Meaning::Signal(
-                Signal::named(name)
-                    .ok_or_else(|| CatalogueError::invalid("words.csv", number, unknown_signal(name)))?,
-            ),
+            name => Meaning::Signal(Signal::named(name).ok_or_else(|| {
+                CatalogueError::invalid("words.csv", number, unknown_signal(name))
+            })?),
         };
         let place = match row.r#where.as_str() {
             "text" => Place::Text,
@@ -347,11 +349,18 @@ fn words(texts: &[String]) -> Result<Vec<Word>, CatalogueError> {
                 return Err(CatalogueError::invalid(
                     "words.csv",
                     number,
-                    format!("`{other}` is no place; allowed are text, account, contract, department, supplier, key"),
+                    format!(
+                        "`{other}` is no place; allowed are text, account, contract, department, supplier, key"
+                    ),
                 ));
             }
         };
-        for phrase in row.phrases.split('|').map(str::trim).filter(|p| !p.is_empty()) {
+        for phrase in row
+            .phrases
+            .split('|')
+            .map(str::trim)
+            .filter(|p| !p.is_empty())
+        {
             found.push(Word {
                 phrase: phrase.to_string(),
                 means,

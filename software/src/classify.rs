@@ -14,7 +14,7 @@ use crate::matcher::{Matcher, Phrases};
 use crate::names::{self, Named, Names, Sells, Strength};
 use crate::normalise::folded;
 use crate::period::{period_in, states_term};
-use crate::reading::Reading;
+use crate::reading::{Reading, names_in};
 use crate::signal::{Kind, Signal, Weights};
 use crate::supplier::{How, Supplier, Suppliers};
 
@@ -58,10 +58,13 @@ impl Classifier {
         let names = names::build(catalogue, &mut phrases, Target::Name);
         let mut categories: Vec<String> = Vec::new();
         let mut category = |name: &str| -> u16 {
-            let at = categories.iter().position(|c| c == name).unwrap_or_else(|| {
-                categories.push(name.to_string());
-                categories.len() - 1
-            });
+            let at = categories
+                .iter()
+                .position(|c| c == name)
+                .unwrap_or_else(|| {
+                    categories.push(name.to_string());
+                    categories.len() - 1
+                });
             at as u16
         };
         for word in catalogue.words.iter().filter(|w| w.place == Place::Text) {
@@ -112,7 +115,9 @@ impl Classifier {
         let code = self.add_code(line, &mut sum);
         let accounts = self.read_accounts(line, cache);
         let named_software = code == Some(Signal::CodeSoftware)
-            || accounts.iter().any(|(read, _)| matches!(read, Some((Signal::AccountSoftware, _))));
+            || accounts
+                .iter()
+                .any(|(read, _)| matches!(read, Some((Signal::AccountSoftware, _))));
         let identity = Identity::find(self, &reading, &supplier, named_software);
         let known = identity.best.is_some_and(|c| c.strength > Strength::Weak)
             || self.is_publisher(&supplier);
@@ -124,7 +129,11 @@ impl Classifier {
         self.add_words(&reading, &mut sum);
         let period = period_in(reading.description, line.currency == "USD");
         if let Some((first, last)) = period {
-            sum.add(Signal::Period, 1.0, Cow::Owned(format!("{first} to {last}")));
+            sum.add(
+                Signal::Period,
+                1.0,
+                Cow::Owned(format!("{first} to {last}")),
+            );
         } else if states_term(reading.description) {
             sum.add(Signal::Period, 1.0, Cow::Borrowed("a term is stated"));
         }
@@ -257,7 +266,10 @@ impl Classifier {
         }
         for &(signal, pattern) in &supplier.words {
             let word = self.suppliers.word(pattern);
-            let software = supplier.words.iter().any(|(s, _)| *s == Signal::SupplierSoftware);
+            let software = supplier
+                .words
+                .iter()
+                .any(|(s, _)| *s == Signal::SupplierSoftware);
             if !(software && signal == Signal::SupplierTech) {
                 sum.add(signal, 1.0, Cow::Borrowed(word));
             }
@@ -265,7 +277,12 @@ impl Classifier {
     }
 
     /// What the text says in the light of who the supplier is.
-    fn add_supplier_in_text<'a>(&'a self, supplier: &Supplier, reading: &Reading, sum: &mut Sum<'a, '_>) {
+    fn add_supplier_in_text<'a>(
+        &'a self,
+        supplier: &Supplier,
+        reading: &Reading,
+        sum: &mut Sum<'a, '_>,
+    ) {
         let Some(link) = supplier.link else {
             return;
         };
@@ -369,26 +386,47 @@ impl Classifier {
         }
     }
 
-    fn category<'a>(&'a self, line: &Line<'a>, reading: &Reading, identity: &Identity, supplier: &Supplier) -> &'a str {
+    fn category<'a>(
+        &'a self,
+        line: &Line<'a>,
+        reading: &Reading,
+        identity: &Identity,
+        supplier: &Supplier,
+    ) -> &'a str {
         const VAGUE: [&str; 5] = ["", "other-software", "reseller", "marketplace", "hardware"];
         let of_vendor = |vendor: u32| self.names.vendors[vendor as usize].category.as_str();
         let best = identity.best;
-        let namesake = |p: u32| self.names.products[p as usize].vendor.is_some_and(|v| {
-            let vendor = &self.names.vendors[v as usize];
-            vendor.namesake == Some(p) && vendor.curated
-        });
-        let product = best.and_then(|c| c.product).filter(|p| !namesake(*p)).map(|p| self.names.products[p as usize].category.as_str());
+        let namesake = |p: u32| {
+            self.names.products[p as usize].vendor.is_some_and(|v| {
+                let vendor = &self.names.vendors[v as usize];
+                vendor.namesake == Some(p) && vendor.curated
+            })
+        };
+        let product = best
+            .and_then(|c| c.product)
+            .filter(|p| !namesake(*p))
+            .map(|p| self.names.products[p as usize].category.as_str());
         let vendor = best.and_then(|c| c.vendor).or_else(|| {
-            supplier.link.map(|l| l.vendor).filter(|v| Some(*v) != supplier.channel)
+            supplier
+                .link
+                .map(|l| l.vendor)
+                .filter(|v| Some(*v) != supplier.channel)
         });
-        let said = reading.category.map(|c| self.categories[c as usize].as_str());
+        let said = reading
+            .category
+            .map(|c| self.categories[c as usize].as_str());
         let code = self
             .codes
             .category(line.unspsc)
             .or_else(|| self.codes.category(line.commodity));
         product
             .filter(|c| !VAGUE.contains(c))
-            .or_else(|| said.filter(|_| best.is_none_or(|c| c.product.is_none_or(namesake)) && !vendor.is_some_and(|v| self.is_single(v))))
+            .or_else(|| {
+                said.filter(|_| {
+                    best.is_none_or(|c| c.product.is_none_or(namesake))
+                        && !vendor.is_some_and(|v| self.is_single(v))
+                })
+            })
             .or_else(|| vendor.map(of_vendor).filter(|c| !VAGUE.contains(c)))
             .or(said)
             .or(code)
@@ -440,7 +478,9 @@ impl Cache {
         if self.suppliers.len() >= CACHED {
             self.suppliers.clear();
         }
-        let found = Arc::new(classifier.suppliers.find(name, &classifier.names));
+        let mut found = classifier.suppliers.find(name, &classifier.names);
+        found.mentions = names_in(classifier, name);
+        let found = Arc::new(found);
         self.suppliers.insert(name.to_string(), Arc::clone(&found));
         found
     }
@@ -493,9 +533,25 @@ fn class(is_software: bool, reading: &Reading, evidence: &[Evidence]) -> Class {
         .filter(|e| e.signal.kind() != Kind::Prior && e.weight < 0.0)
         .min_by(|a, b| a.weight.total_cmp(&b.weight));
     match worst.map(|e| e.signal) {
-        Some(Signal::HardwareWord | Signal::CodeHardware | Signal::AccountHardware | Signal::SupplierHardware) => Class::Hardware,
-        Some(Signal::ServiceWord | Signal::CodeItService | Signal::AccountItService | Signal::SupplierServices | Signal::SupplierService) => Class::ItService,
-        Some(Signal::TelecomWord | Signal::CodeTelecom | Signal::AccountTelecom | Signal::SupplierTelecom) => Class::Telecom,
+        Some(
+            Signal::HardwareWord
+            | Signal::CodeHardware
+            | Signal::AccountHardware
+            | Signal::SupplierHardware,
+        ) => Class::Hardware,
+        Some(
+            Signal::ServiceWord
+            | Signal::CodeItService
+            | Signal::AccountItService
+            | Signal::SupplierServices
+            | Signal::SupplierService,
+        ) => Class::ItService,
+        Some(
+            Signal::TelecomWord
+            | Signal::CodeTelecom
+            | Signal::AccountTelecom
+            | Signal::SupplierTelecom,
+        ) => Class::Telecom,
         Some(Signal::ContentWord | Signal::CodeContent | Signal::SupplierContent) => Class::Content,
         _ => Class::NotIt,
     }

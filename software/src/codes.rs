@@ -42,13 +42,21 @@ impl Codes {
         let mut votes: FxHashMap<&str, FxHashMap<&str, usize>> = FxHashMap::default();
         for term in &catalogue.terms {
             for code in term.unspsc.split('|').filter(|c| c.len() == 8) {
-                *votes.entry(code).or_default().entry(&term.category).or_default() += 1;
+                *votes
+                    .entry(code)
+                    .or_default()
+                    .entry(&term.category)
+                    .or_default() += 1;
             }
         }
         for (code, votes) in votes {
-            let most = votes.into_iter().max_by_key(|(name, n)| (*n, std::cmp::Reverse(*name)));
+            let most = votes
+                .into_iter()
+                .max_by_key(|(name, n)| (*n, std::cmp::Reverse(*name)));
             if let Some((category, _)) = most {
-                codes.categories.insert(code.to_string(), category.to_string());
+                codes
+                    .categories
+                    .insert(code.to_string(), category.to_string());
             }
         }
         codes
@@ -72,22 +80,34 @@ impl Codes {
                 return Some((*signal, title));
             }
         }
+        if scheme == Scheme::Cpv {
+            // A CPV code's parents are itself with more zeros at the end.
+            for n in (2..digits.len()).rev() {
+                let parent = format!("{:0<8}", &digits[..n]);
+                if let Some((signal, title)) = self.exact.get(&(scheme, parent)) {
+                    return Some((*signal, title));
+                }
+            }
+        }
         match scheme {
             Scheme::Unspsc if front == "43" => Some((Signal::CodeMixed, "Information technology")),
             Scheme::Unspsc if digits.starts_with("8111") => {
                 Some((Signal::CodeMixed, "Computer services"))
             }
             Scheme::Unspsc => Some((Signal::CodeOther, "")),
-            Scheme::Cpv if front.starts_with("48") => {
-                Some((Signal::CodeSoftware, "Software package and information systems"))
-            }
+            Scheme::Cpv if front.starts_with("48") => Some((
+                Signal::CodeSoftware,
+                "Software package and information systems",
+            )),
             Scheme::Cpv => Some((Signal::CodeOther, "")),
         }
     }
 
     /// The category that an UNSPSC code stands for.
     pub fn category(&self, code: &str) -> Option<&str> {
-        self.categories.get(leading_digits(code)?).map(String::as_str)
+        self.categories
+            .get(leading_digits(code)?)
+            .map(String::as_str)
     }
 }
 
@@ -101,14 +121,24 @@ pub(crate) fn code_in(commodity: &str) -> Option<(Scheme, &str)> {
     let check_digit = rest.first() == Some(&b'-')
         && rest.get(1).is_some_and(u8::is_ascii_digit)
         && !rest.get(2).is_some_and(u8::is_ascii_digit);
-    Some((if check_digit { Scheme::Cpv } else { Scheme::Unspsc }, text))
+    Some((
+        if check_digit {
+            Scheme::Cpv
+        } else {
+            Scheme::Unspsc
+        },
+        text,
+    ))
 }
 
 /// The eight digits that a code begins with; UNSPSC codes may be cut to six, four or, with a
 /// business function, lengthened to ten.
 fn leading_digits(code: &str) -> Option<&str> {
     let code = code.trim();
-    let end = code.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(code.len());
+    let end = code
+        .bytes()
+        .position(|b| !b.is_ascii_digit())
+        .unwrap_or(code.len());
     match end {
         8 => Some(&code[..8]),
         10 => Some(&code[..8]),
@@ -160,7 +190,8 @@ mod tests {
         check("81111500", Some(Signal::CodeItService));
         check("56101504", Some(Signal::CodeOther));
         check("48000000-8", Some(Signal::CodeSoftware));
-        check("30213100-6", Some(Signal::CodeHardware));
+        check("30213100-6", Some(Signal::CodeOther));
+        check("48217101-1", Some(Signal::CodeSoftware));
         check("6510", None);
         check("IT software", None);
         check("", None);

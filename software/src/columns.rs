@@ -10,8 +10,22 @@ use crate::line::Line;
 /// Names of each column, the usual one first. Compared without case; spaces and hyphens are
 /// underscores.
 const NAMES: [&[&str]; 13] = [
-    &["supplier", "supplier_name", "vendor_name", "merchant", "merchant_name", "payee", "vendor"],
-    &["description", "line_description", "item_description", "item", "memo"],
+    &[
+        "supplier",
+        "supplier_name",
+        "vendor_name",
+        "merchant",
+        "merchant_name",
+        "payee",
+        "vendor",
+    ],
+    &[
+        "description",
+        "line_description",
+        "item_description",
+        "item",
+        "memo",
+    ],
     &["amount", "line_total", "net_amount", "total", "line_amount"],
     &["currency", "currency_code"],
     &["commodity", "commodity_name"],
@@ -69,7 +83,9 @@ impl Columns {
 
     /// Whether charges that come back can be found.
     pub fn tell_recurrence(&self) -> bool {
-        [SUPPLIER, AMOUNT, DATE].iter().all(|c| self.0[*c].is_some())
+        [SUPPLIER, AMOUNT, DATE]
+            .iter()
+            .all(|c| self.0[*c].is_some())
     }
 }
 
@@ -142,7 +158,9 @@ pub(crate) fn is_blank(record: &ByteRecord) -> bool {
 /// A single comma or point before three digits is a thousands separator only if it is a comma.
 pub fn parse_amount(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    let negative = text.starts_with(['-', '−']) || text.ends_with('-') || (text.starts_with('(') && text.ends_with(')'));
+    let negative = text.starts_with(['-', '−'])
+        || text.ends_with('-')
+        || (text.starts_with('(') && text.ends_with(')'));
     let mut digits = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -150,7 +168,8 @@ pub fn parse_amount(text: &str) -> Option<Decimal> {
             ' ' | '\u{a0}' | '\u{202f}' | '\'' | '(' | ')' | '-' | '−' | '+' => {}
             // A currency sign or code, but not an exponent or another word.
             '$' | '€' | '£' | '¥' | '₹' => {}
-            c if c.is_ascii_uppercase() && !digits.ends_with(|d: char| d.is_ascii_digit() && text.contains('E')) => {}
+            c if c.is_ascii_uppercase()
+                && !digits.ends_with(|d: char| d.is_ascii_digit() && text.contains('E')) => {}
             _ => return None,
         }
     }
@@ -176,10 +195,26 @@ pub fn parse_amount(text: &str) -> Option<Decimal> {
 pub fn parse_date(text: &str, month_first: bool) -> Option<NaiveDate> {
     const DAY_FIRST: [&str; 4] = ["%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m/%d/%Y"];
     const MONTH_FIRST: [&str; 4] = ["%m/%d/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d/%m/%Y"];
-    const PLAIN: [&str; 7] = ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d %B %Y"];
+    const PLAIN: [&str; 7] = [
+        "%Y-%m-%d",
+        "%Y/%m/%d",
+        "%Y%m%d",
+        "%d-%b-%Y",
+        "%d %b %Y",
+        "%b %d, %Y",
+        "%d %B %Y",
+    ];
     let text = text.trim();
     let day = match text.get(..10) {
-        Some(front) if text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b' ')) && front.bytes().filter(u8::is_ascii_digit).count() == 8 => front,
+        Some(front)
+            if text
+                .as_bytes()
+                .get(10)
+                .is_some_and(|b| matches!(b, b'T' | b' '))
+                && front.bytes().filter(u8::is_ascii_digit).count() == 8 =>
+        {
+            front
+        }
         _ => text,
     };
     let order = if month_first { MONTH_FIRST } else { DAY_FIRST };
@@ -208,7 +243,11 @@ mod tests {
             ("USD 99.99", "99.99"),
             ("-0.000000001", "-0.000000001"),
         ] {
-            assert_eq!(parse_amount(text), Some(expected.parse().expect("a decimal")), "{text}");
+            assert_eq!(
+                parse_amount(text),
+                Some(expected.parse().expect("a decimal")),
+                "{text}"
+            );
         }
         for text in ["", "abc", "1e5", "1E5", "12.5.x", "N/A"] {
             assert_eq!(parse_amount(text), None, "{text}");
@@ -218,7 +257,14 @@ mod tests {
     #[test]
     fn dates_are_read_as_tables_hold_them() {
         let day = NaiveDate::from_ymd_opt(2025, 5, 4);
-        for text in ["2025-05-04", "2025-05-04T10:00:00Z", "04/05/2025", "04.05.2025", "4 May 2025", "20250504"] {
+        for text in [
+            "2025-05-04",
+            "2025-05-04T10:00:00Z",
+            "04/05/2025",
+            "04.05.2025",
+            "4 May 2025",
+            "20250504",
+        ] {
             assert_eq!(parse_date(text, false), day, "{text}");
         }
         assert_eq!(parse_date("05/04/2025", true), day);

@@ -40,16 +40,24 @@ pub enum TableError {
         "no usable column among {found}: name at least one of supplier, description, commodity, unspsc or account"
     )]
     NoColumn { found: String },
-    #[error("the column {name} occurs twice: rename or drop one, so that it is clear which is meant")]
+    #[error(
+        "the column {name} occurs twice: rename or drop one, so that it is clear which is meant"
+    )]
     Twice { name: String },
-    #[error("line {line} is not UTF-8: convert the file first, for example with iconv -f WINDOWS-1252 -t UTF-8")]
+    #[error(
+        "line {line} is not UTF-8: convert the file first, for example with iconv -f WINDOWS-1252 -t UTF-8"
+    )]
     NotUtf8 { line: u64 },
     #[error("the file is UTF-16: convert it first, for example with iconv -f UTF-16 -t UTF-8")]
     Utf16,
     #[error(
         "line {line} has {found} fields where the header has {expected}: quote fields that contain the delimiter or a line break"
     )]
-    Ragged { line: u64, found: u64, expected: u64 },
+    Ragged {
+        line: u64,
+        found: u64,
+        expected: u64,
+    },
     #[error("there is no row {row}: the file has {rows}")]
     NoRow { row: u64, rows: u64 },
     #[error("cannot read or write the table")]

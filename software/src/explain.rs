@@ -19,7 +19,11 @@ pub(crate) fn explain(line: &Line, decision: &Decision) -> String {
             put(&mut text, format_args!("{name:<12} {}", printable(value)));
         }
     }
-    let answer = if decision.is_software { "software" } else { "not software" };
+    let answer = if decision.is_software {
+        "software"
+    } else {
+        "not software"
+    };
     put(
         &mut text,
         format_args!(
@@ -41,16 +45,27 @@ pub(crate) fn explain(line: &Line, decision: &Decision) -> String {
         );
     }
     if let Some(channel) = decision.channel {
-        put(&mut text, format_args!("bought through {}", printable(channel)));
+        put(
+            &mut text,
+            format_args!("bought through {}", printable(channel)),
+        );
     }
     if let Some((first, last)) = decision.subscription_period {
         put(&mut text, format_args!("period {first} to {last}"));
     }
-    put(&mut text, format_args!("\n  points  signal              found"));
+    put(
+        &mut text,
+        format_args!("\n  points  signal              found"),
+    );
     for e in &decision.evidence {
         put(
             &mut text,
-            format_args!("  {:>+6.2}  {:<19} {}", e.weight, e.signal.name(), printable(&e.detail)),
+            format_args!(
+                "  {:>+6.2}  {:<19} {}",
+                e.weight,
+                e.signal.name(),
+                printable(&e.detail)
+            ),
         );
     }
     put(
@@ -71,13 +86,17 @@ pub(crate) fn explain(line: &Line, decision: &Decision) -> String {
                 next.score
             ),
         ),
-        None => put(&mut text, format_args!("\nrunner-up: none; the text names no other")),
+        None => put(
+            &mut text,
+            format_args!("\nrunner-up: none; the text names no other"),
+        ),
     }
     text
 }
 
 fn put(text: &mut String, line: std::fmt::Arguments) {
-    text.write_fmt(line).expect("writing to a string does not fail");
+    text.write_fmt(line)
+        .expect("writing to a string does not fail");
     text.push('\n');
 }
 

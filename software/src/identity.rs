@@ -52,12 +52,13 @@ impl Identity {
                 choices.push(choice);
             }
         }
-        for mention in &reading.in_supplier {
+        for mention in &supplier.mentions {
             // A supplier is often named after something; only its own products count there.
             // The description tells more precisely what was bought.
             let mut choice = weigh(classifier, mention, own, support);
             choice.score -= 2.5;
-            let unlinked = own.is_none() && supplier.words.is_empty() && choice.strength == Strength::Strong;
+            let unlinked =
+                own.is_none() && supplier.words.is_empty() && choice.strength == Strength::Strong;
             // Behind the front of a longer name, the vendor's own name says nothing new.
             let front = supplier.link.is_some_and(|l| l.how == How::Front);
             let only_name = front && choice.product.is_some_and(|p| is_namesake(classifier, p));
@@ -72,18 +73,35 @@ impl Identity {
         {
             // A publisher sells its own, unless a line begins with another's product.
             let any_own = choices.iter().any(|c| c.vendor == Some(own));
-            let first = reading.mentions.iter().filter(|m| m.start == 1).map(|m| m.pattern).collect::<Vec<_>>();
+            let first = reading
+                .mentions
+                .iter()
+                .filter(|m| m.start == 1)
+                .map(|m| m.pattern)
+                .collect::<Vec<_>>();
             choices.retain(|c| {
                 c.vendor == Some(own)
-                    || !any_own && c.strength >= Strength::Medium && c.product.is_some() && first.contains(&c.pattern)
+                    || !any_own
+                        && c.strength >= Strength::Medium
+                        && c.product.is_some()
+                        && first.contains(&c.pattern)
             });
         }
-        choices.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| {
-            (a.product.is_none(), a.product, a.vendor).cmp(&(b.product.is_none(), b.product, b.vendor))
-        }));
+        choices.sort_by(|a, b| {
+            b.score.total_cmp(&a.score).then_with(|| {
+                (a.product.is_none(), a.product, a.vendor).cmp(&(
+                    b.product.is_none(),
+                    b.product,
+                    b.vendor,
+                ))
+            })
+        });
         let best = choices.first().copied();
         let second = choices.iter().copied().find(|c| {
-            best.is_some_and(|b| (b.product, b.vendor) != (c.product, c.vendor) && (c.product.is_some() || c.vendor != b.vendor))
+            best.is_some_and(|b| {
+                (b.product, b.vendor) != (c.product, c.vendor)
+                    && (c.product.is_some() || c.vendor != b.vendor)
+            })
         });
         Identity { best, second }
     }
@@ -108,9 +126,17 @@ impl Identity {
         let limits = &sum.weights.limits;
         let against = !reading.speaks_of_licence()
             && (reading.speaks_against() || reading.has(Signal::ServiceWord));
-        let beside = if against { limits.name_beside_against } else { 1.0 };
+        let beside = if against {
+            limits.name_beside_against
+        } else {
+            1.0
+        };
         let share = beside * if content { limits.content_product } else { 1.0 };
-        sum.add(signal, share, Cow::Borrowed(classifier.text.text(best.pattern)));
+        sum.add(
+            signal,
+            share,
+            Cow::Borrowed(classifier.text.text(best.pattern)),
+        );
         if best.pair {
             sum.add(Signal::Pair, beside, Cow::Borrowed(""));
         }
@@ -139,17 +165,21 @@ impl Identity {
             None => linked.filter(|v| names.vendors[*v as usize].sells != Sells::Retail),
         };
         decision.vendor = vendor.map(|v| names.vendors[v as usize].name.as_str());
-        let product = best.and_then(|b| b.product).or_else(|| {
-            vendor.and_then(|v| names.vendors[v as usize].namesake)
-        });
-        decision.product = product.map(|p| names.products[p as usize].name.as_str()).or_else(|| {
-            // The brand itself is what people call the product.
-            best.and(vendor)
-                .map(|v| &names.vendors[v as usize])
-                .filter(|v| v.sells == Sells::Software)
-                .map(|v| v.name.as_str())
-        });
-        let through = supplier.channel.or(linked.filter(|l| vendor.is_some_and(|v| v != *l)));
+        let product = best
+            .and_then(|b| b.product)
+            .or_else(|| vendor.and_then(|v| names.vendors[v as usize].namesake));
+        decision.product = product
+            .map(|p| names.products[p as usize].name.as_str())
+            .or_else(|| {
+                // The brand itself is what people call the product.
+                best.and(vendor)
+                    .map(|v| &names.vendors[v as usize])
+                    .filter(|v| v.sells == Sells::Software)
+                    .map(|v| v.name.as_str())
+            });
+        let through = supplier
+            .channel
+            .or(linked.filter(|l| vendor.is_some_and(|v| v != *l)));
         decision.channel = through.map(|c| names.vendors[c as usize].name.as_str());
         if vendor.is_none() && best.is_none_or(|b| b.product.is_none()) && through.is_none() {
             let retail = linked.is_some();

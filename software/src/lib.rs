@@ -21,10 +21,10 @@ mod table;
 
 pub use catalogue::{Catalogue, embedded_files};
 pub use classify::{Cache, Classifier};
+pub use columns::{parse_amount, parse_date};
 pub use error::{CatalogueError, TableError};
 pub use line::{Candidate, Certainty, Class, Decision, Evidence, Line};
 pub use period::period_in;
 pub use recurrence::{Charges, Recurrence, Recurrences};
 pub use signal::{Kind, Limits, Signal, Thresholds, Weights};
-pub use columns::{parse_amount, parse_date};
 pub use table::{Options, Summary, classify_file, classify_table, explain_row};

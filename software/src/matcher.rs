@@ -134,18 +134,26 @@ mod tests {
         let matcher = p.build();
         let mut hits = Vec::new();
         matcher.scan(text, &mut hits);
-        hits.iter().map(|h| matcher.text(h.pattern).to_string()).collect()
+        hits.iter()
+            .map(|h| matcher.text(h.pattern).to_string())
+            .collect()
     }
 
     #[test]
     fn whole_words_only() {
         assert_eq!(found(&["box"], " box boxes inbox "), ["box"]);
         assert_eq!(found(&["software*"], " softwarelizenz "), ["software"]);
-        assert_eq!(found(&["*software"], " buchhaltungssoftware "), ["software"]);
+        assert_eq!(
+            found(&["*software"], " buchhaltungssoftware "),
+            ["software"]
+        );
     }
 
     #[test]
     fn neighbours_share_a_space_and_overlaps_are_all_found() {
-        assert_eq!(found(&["jira", "jira software", "software"], " jira software "), ["jira", "jira software", "software"]);
+        assert_eq!(
+            found(&["jira", "jira software", "software"], " jira software "),
+            ["jira", "jira software", "software"]
+        );
     }
 }

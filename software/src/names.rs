@@ -198,7 +198,10 @@ impl<'c> Builder<'c> {
             && !seller.same_as.is_empty()
         {
             let key = self.names.words.key(&seller.same_as).base;
-            return (seller.same_as.clone(), self.names.words.key(name).base != key);
+            return (
+                seller.same_as.clone(),
+                self.names.words.key(name).base != key,
+            );
         }
         if curated {
             return (name.to_string(), false);
@@ -293,9 +296,17 @@ impl<'c> Builder<'c> {
         let id = self.names.vendors.len() as u32;
         self.names.vendors.push(Vendor {
             name: name.to_string(),
-            category: if own { entry.category.clone() } else { String::new() },
+            category: if own {
+                entry.category.clone()
+            } else {
+                String::new()
+            },
             sells: sells(&entry.role).unwrap_or(Sells::Software),
-            strength: if own { strength(&entry.strength) } else { Strength::Weak },
+            strength: if own {
+                strength(&entry.strength)
+            } else {
+                Strength::Weak
+            },
             curated: is_curated(entry),
             namesake: None,
         });
@@ -331,9 +342,18 @@ impl<'c> Builder<'c> {
         }
         let trust = self.trust(entry, name);
         let with_owner = prefixed.is_some_and(|rest| !rest.is_empty());
-        let trust = if with_owner { trust.max(Strength::Medium) } else { trust };
+        let trust = if with_owner {
+            trust.max(Strength::Medium)
+        } else {
+            trust
+        };
         self.phrase(&text, Named::Product(id, trust));
-        let base = vendor.map(|v| self.names.words.key(&self.names.vendors[v as usize].name).base);
+        let base = vendor.map(|v| {
+            self.names
+                .words
+                .key(&self.names.vendors[v as usize].name)
+                .base
+        });
         let after_base = base.and_then(|b| text.strip_prefix(&format!("{b} ")).map(str::to_string));
         if let Some(rest) = prefixed.map(|p| p.trim().to_string()).or(after_base)
             && is_curated(entry)
@@ -353,11 +373,12 @@ impl<'c> Builder<'c> {
         if !entry.product.is_empty() {
             for alias in split(&entry.aliases) {
                 let trust = self.trust(entry, alias);
-                let trust = if alias.contains([' ', '.', '-']) || is_curated(entry) && alias.len() > 4 {
-                    trust.max(Strength::Medium)
-                } else {
-                    trust
-                };
+                let trust =
+                    if alias.contains([' ', '.', '-']) || is_curated(entry) && alias.len() > 4 {
+                        trust.max(Strength::Medium)
+                    } else {
+                        trust
+                    };
                 self.phrase(&folded(alias), Named::Product(id, trust));
             }
         }
@@ -369,7 +390,11 @@ impl<'c> Builder<'c> {
         let given = strength(&entry.strength);
         if text.len() <= 3 && !is_curated(entry) {
             Strength::Weak
-        } else if given == Strength::Medium && is_curated(entry) && text.len() >= 6 && !entry.product.is_empty() {
+        } else if given == Strength::Medium
+            && is_curated(entry)
+            && text.len() >= 6
+            && !entry.product.is_empty()
+        {
             // A product that was chosen by hand, with a name long enough to be no accident.
             Strength::Strong
         } else {
@@ -407,7 +432,11 @@ impl<'c> Builder<'c> {
             return;
         }
         let key = self.names.words.key(name).key;
-        let bare = if key.len() <= 3 { Strength::Weak } else { strength };
+        let bare = if key.len() <= 3 {
+            Strength::Weak
+        } else {
+            strength
+        };
         self.phrase(&key, Named::Vendor(vendor, bare));
         self.phrase(&folded(name), Named::Vendor(vendor, strength));
     }

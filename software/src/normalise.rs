@@ -123,7 +123,12 @@ pub(crate) fn trading_names(name: &str) -> (&str, Option<&str>) {
     const TRADING: [&str; 4] = [" t/a ", " trading as ", " dba ", " d/b/a "];
     const OTHER: [&str; 2] = [" c/o ", " formerly "];
     let lower = name.to_ascii_lowercase();
-    let at = |mark: &&str| lower.find(mark).filter(|at| *at > 0).map(|at| (at, mark.len()));
+    let at = |mark: &&str| {
+        lower
+            .find(mark)
+            .filter(|at| *at > 0)
+            .map(|at| (at, mark.len()))
+    };
     if let Some((at, _)) = OTHER.iter().find_map(at) {
         return (&name[..at], None);
     }

@@ -41,7 +41,13 @@ pub fn period_in(text: &str, month_first: bool) -> Option<(NaiveDate, NaiveDate)
     let months = stated_months(text)?;
     let first = match dates.first()?.parts {
         Parts::Day(day) | Parts::Month(day) => day,
-        Parts::Either(day_first, other) => if month_first { other } else { day_first },
+        Parts::Either(day_first, other) => {
+            if month_first {
+                other
+            } else {
+                day_first
+            }
+        }
     };
     let last = first.checked_add_months(Months::new(months))?.pred_opt()?;
     Some((first, last))
@@ -52,35 +58,50 @@ fn joins(between: &str) -> bool {
     let text = between.trim().to_lowercase();
     matches!(
         text.trim_matches([',', '.', ':', '(', ')']).trim(),
-        "-" | "–" | "—" | "to" | "until" | "till" | "through" | "thru" | "bis" | "au" | "al" | "tot" | "/" | ".." | ">" | "->" | "and" | "a"
+        "-" | "–"
+            | "—"
+            | "to"
+            | "until"
+            | "till"
+            | "through"
+            | "thru"
+            | "bis"
+            | "au"
+            | "al"
+            | "tot"
+            | "/"
+            | ".."
+            | ">"
+            | "->"
+            | "and"
+            | "a"
     ) || text.starts_with("- ") && text.len() < 8
 }
+
+/// What is taken for a subscription period.
+const PERIOD_DAYS: std::ops::RangeInclusive<i64> = 20..=3660;
 
 fn between_dates(first: Parts, last: Parts, month_first: bool) -> Option<(NaiveDate, NaiveDate)> {
     let firsts = readings(first, month_first);
     let lasts = readings(last, month_first);
-    let mut found: Option<(NaiveDate, NaiveDate)> = None;
-    for (n, &start) in firsts.iter().enumerate() {
-        // Both ends are written the same way.
-        let Some(&end) = lasts.get(n).or(lasts.first()) else {
-            continue;
-        };
+    let mut likelier: Option<(NaiveDate, NaiveDate)> = None;
+    // Both ends are written the same way.
+    for (start, end) in firsts.into_iter().zip(lasts) {
         let end = match last {
             Parts::Month(_) => end.checked_add_months(Months::new(1))?.pred_opt()?,
             _ => end,
         };
-        let days = (end - start).num_days();
-        if !(20..=3660).contains(&days) {
-            continue;
-        }
         let next = end.checked_add_days(Days::new(1))?;
-        let whole = next.day() == start.day() || end.day() == start.day();
-        if whole {
+        let days = (end - start).num_days();
+        if PERIOD_DAYS.contains(&days) && next.day() == start.day() {
             return Some((start, end));
         }
-        found = found.or(Some((start, end)));
+        // The likelier reading stands, also if it is too short to be a period.
+        if days > 0 && likelier.is_none() {
+            likelier = Some((start, end));
+        }
     }
-    found
+    likelier.filter(|(start, end)| PERIOD_DAYS.contains(&(*end - *start).num_days()))
 }
 
 /// The possible dates, the likelier first.
@@ -110,7 +131,11 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
         match (start, inside) {
             (None, true) => start = Some(at),
             (Some(from), false) => {
-                found.push(Token { text: &text[from..at], start: from, end: at });
+                found.push(Token {
+                    text: &text[from..at],
+                    start: from,
+                    end: at,
+                });
                 start = None;
             }
             _ => {}
@@ -124,7 +149,10 @@ fn written_dates(text: &str) -> Vec<Written> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        match date_at(text, &tokens[at..]) {
+        // "02/2025" inside "31/02/2025" is no month of its own.
+        let before = &text.as_bytes()[..tokens[at].start];
+        let inside = matches!(before, [.., b'0'..=b'9', b'/' | b'.']);
+        match date_at(text, &tokens[at..]).filter(|_| !inside) {
             Some((parts, used)) => {
                 found.push(Written {
                     parts,
@@ -187,7 +215,10 @@ fn number(text: &str) -> Option<u32> {
 fn ordinal(text: &str) -> Option<u32> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let suffix = &text[digits.len()..];
-    let known = suffix.is_empty() || ["st", "nd", "rd", "th"].iter().any(|s| suffix.eq_ignore_ascii_case(s));
+    let known = suffix.is_empty()
+        || ["st", "nd", "rd", "th"]
+            .iter()
+            .any(|s| suffix.eq_ignore_ascii_case(s));
     if known { number(digits) } else { None }
 }
 
@@ -197,7 +228,11 @@ fn long_year(text: &str) -> Option<i32> {
 }
 
 fn year(text: &str) -> Option<i32> {
-    long_year(text).or_else(|| number(text).filter(|_| text.len() == 2).map(|y| 2000 + y as i32))
+    long_year(text).or_else(|| {
+        number(text)
+            .filter(|_| text.len() == 2)
+            .map(|y| 2000 + y as i32)
+    })
 }
 
 fn apostrophe(gap: &str, text: &str) -> Option<i32> {
@@ -236,7 +271,9 @@ fn stated_months(text: &str) -> Option<u32> {
         let unit = pair[1].text.to_ascii_lowercase();
         match unit.as_str() {
             "month" | "months" | "mth" | "mths" | "mo" | "monate" | "mois" | "meses" => Some(n),
-            "year" | "years" | "yr" | "yrs" | "jahr" | "jahre" | "an" | "ans" => (n <= 10).then_some(n * 12),
+            "year" | "years" | "yr" | "yrs" | "jahr" | "jahre" | "an" | "ans" => {
+                (n <= 10).then_some(n * 12)
+            }
             _ => None,
         }
     })
@@ -267,16 +304,29 @@ mod tests {
         check("1 Apr 2025 – 31 Mar 2026", false, year);
         check("April 1st, 2025 until March 31st, 2026", false, year);
         check("Wartung 01.04.2025 bis 31.03.2026", false, year);
+        check("01.04.2025-31.03.2026", false, year);
         check("(Apr 2025 - Mar 2026)", false, year);
         check("12 months from 2025-04-01", false, year);
         check("1 year, starting 1 April 2025", false, year);
         // Only one reading is a whole number of months.
-        check("05/06/2025 - 04/06/2026", true, Some(("2025-06-05", "2026-06-04")));
+        check(
+            "05/06/2025 - 04/06/2026",
+            true,
+            Some(("2025-06-05", "2026-06-04")),
+        );
     }
 
     #[test]
     fn other_numbers_are_no_period() {
-        for text in ["PO 4500123456 item 10", "v10.2.1", "2 days 01/02/2025 - 02/02/2025", "31/02/2025 - 31/02/2026", "Office 2019 2021", "12 months", "日本 2025"] {
+        for text in [
+            "PO 4500123456 item 10",
+            "v10.2.1",
+            "2 days 01/02/2025 - 02/02/2025",
+            "31/02/2025 - 31/02/2026",
+            "Office 2019 2021",
+            "12 months",
+            "日本 2025",
+        ] {
             check(text, false, None);
         }
     }

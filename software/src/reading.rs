@@ -29,8 +29,6 @@ pub(crate) struct Reading<'a> {
     /// Each signal once, with the phrase that gave it.
     pub words: Vec<(Signal, u32)>,
     pub mentions: Vec<Mention>,
-    /// Names in the supplier's own text: "GOOGLE GSUITE ACME".
-    pub in_supplier: Vec<Mention>,
     pub category: Option<u16>,
 }
 
@@ -41,7 +39,6 @@ impl<'a> Reading<'a> {
             description,
             words: Vec::new(),
             mentions: Vec::new(),
-            in_supplier: Vec::new(),
             category: None,
         };
         let mut text = String::with_capacity(description.len() + supplier.rest.len() + 4);
@@ -52,11 +49,6 @@ impl<'a> Reading<'a> {
         let mut hits = Vec::new();
         classifier.text.scan(&text, &mut hits);
         reading.read(classifier, &hits);
-        text.clear();
-        fold(front(line.supplier, READ), &mut text);
-        hits.clear();
-        classifier.text.scan(&text, &mut hits);
-        reading.in_supplier = mentions(classifier, &hits);
         reading
     }
 
@@ -155,12 +147,26 @@ impl<'a> Reading<'a> {
 fn hides_word(classifier: &Classifier, hits: &[Hit], hit: &Hit) -> bool {
     hits.iter().any(|other| {
         other.swallows(hit)
-            && classifier.text.pattern(other).targets.iter().any(|t| match t {
-                Target::Word(_) | Target::Term(_) => true,
-                Target::Name(named) => strength(*named) > Strength::Weak,
-                Target::Category(_) => false,
-            })
+            && classifier
+                .text
+                .pattern(other)
+                .targets
+                .iter()
+                .any(|t| match t {
+                    Target::Word(_) | Target::Term(_) => true,
+                    Target::Name(named) => strength(*named) > Strength::Weak,
+                    Target::Category(_) => false,
+                })
     })
+}
+
+/// Names in a supplier's own text.
+pub(crate) fn names_in(classifier: &Classifier, supplier: &str) -> Vec<Mention> {
+    let mut text = String::with_capacity(supplier.len() + 2);
+    fold(front(supplier, READ), &mut text);
+    let mut hits = Vec::new();
+    classifier.text.scan(&text, &mut hits);
+    mentions(classifier, &hits)
 }
 
 fn mentions(classifier: &Classifier, hits: &[Hit]) -> Vec<Mention> {

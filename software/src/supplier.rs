@@ -7,6 +7,7 @@ use crate::catalogue::{Catalogue, Meaning, Place};
 use crate::matcher::{Hit, Matcher, Phrases};
 use crate::names::{Known, Names, Sells, Strength};
 use crate::normalise::{fold, folded, trading_names};
+use crate::reading::Mention;
 use crate::signal::Signal;
 
 /// How a supplier was recognised.
@@ -38,6 +39,8 @@ pub(crate) struct Supplier {
     pub rest: String,
     /// Billed by card with a reference after a star, as online services are.
     pub online: bool,
+    /// Products that the name itself speaks of: "GOOGLE GSUITE ACME".
+    pub mentions: Vec<Mention>,
     /// Words of an unrecognised name, each with its place in the matcher.
     pub words: Vec<(Signal, u32)>,
 }
@@ -66,7 +69,11 @@ const TYPO_LEN: usize = 6;
 impl Suppliers {
     pub fn new(catalogue: &Catalogue, names: &Names) -> Suppliers {
         let mut phrases = Phrases::default();
-        for word in catalogue.words.iter().filter(|w| w.place == Place::Supplier) {
+        for word in catalogue
+            .words
+            .iter()
+            .filter(|w| w.place == Place::Supplier)
+        {
             if let Meaning::Signal(signal) = word.means {
                 phrases.add(&word.phrase, signal);
             }

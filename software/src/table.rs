@@ -69,13 +69,15 @@ pub fn classify_file(
     let mut name = path.as_os_str().to_os_string();
     name.push(format!(".{}.part", std::process::id()));
     let part = PathBuf::from(name);
-    let written = File::create(&part).map_err(TableError::from).and_then(|created| {
-        let mut out = BufWriter::new(created);
-        let summary = classify_table(classifier, file, &mut out, options)?;
-        out.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-        std::fs::rename(&part, path)?;
-        Ok(summary)
-    });
+    let written = File::create(&part)
+        .map_err(TableError::from)
+        .and_then(|created| {
+            let mut out = BufWriter::new(created);
+            let summary = classify_table(classifier, file, &mut out, options)?;
+            out.into_inner().map_err(|e| e.into_error())?.sync_all()?;
+            std::fs::rename(&part, path)?;
+            Ok(summary)
+        });
     if written.is_err() {
         // The first error is the one to tell.
         let _ = std::fs::remove_file(&part);
@@ -172,7 +174,9 @@ impl Layout {
         let Some(start) = start else {
             return Err(TableError::Empty);
         };
-        let delimiter = options.delimiter.unwrap_or_else(|| delimiter(&text[start..]));
+        let delimiter = options
+            .delimiter
+            .unwrap_or_else(|| delimiter(&text[start..]));
         Ok(Layout { bom, delimiter })
     }
 
@@ -213,7 +217,10 @@ fn delimiter(text: &[u8]) -> u8 {
     }
     // The first of equals: a table of one column has none of them.
     let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
-    counts.iter().find(|(_, n)| *n == most).map_or(b',', |(d, _)| *d)
+    counts
+        .iter()
+        .find(|(_, n)| *n == most)
+        .map_or(b',', |(d, _)| *d)
 }
 
 /// A table's rows after its header, each checked for width and encoding.
@@ -277,8 +284,13 @@ fn write_decision(
     writer: &mut csv::Writer<impl Write>,
     decision: &Decision,
 ) -> Result<(), TableError> {
-    let unspecified = (decision.is_software && decision.vendor.is_some()).then_some("(unspecified)");
-    writer.write_field(if decision.is_software { "true" } else { "false" })?;
+    let unspecified =
+        (decision.is_software && decision.vendor.is_some()).then_some("(unspecified)");
+    writer.write_field(if decision.is_software {
+        "true"
+    } else {
+        "false"
+    })?;
     writer.write_field(format!("{:.3}", decision.confidence))?;
     writer.write_field(decision.certainty.name())?;
     writer.write_field(&*safe(decision.vendor.unwrap_or("")))?;
@@ -301,7 +313,12 @@ fn safe(text: &str) -> std::borrow::Cow<'_, str> {
 fn is_formula(text: &str) -> bool {
     match text.as_bytes().first() {
         Some(b'=' | b'@' | b'\t' | b'\r') => true,
-        Some(b'+' | b'-') => text.len() > 1 && !text[1..].bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b' ')),
+        Some(b'+' | b'-') => {
+            text.len() > 1
+                && !text[1..]
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b' '))
+        }
         _ => false,
     }
 }
