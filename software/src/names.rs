@@ -143,6 +143,9 @@ struct Builder<'c> {
     products: FxHashMap<(Option<u32>, String), u32>,
     /// Phrases of `words.csv`: a name that is one of these names nothing by itself.
     common: FxHashSet<&'c str>,
+    /// Names that a curated row calls weak. A vendor of that name may be trusted as a supplier,
+    /// yet in a text the name is a common word.
+    weak: FxHashSet<String>,
     /// Rows that list a vendor's product as a vendor; they wait until better rows had their say.
     later: Vec<(u32, &'c Entry)>,
 }
@@ -165,6 +168,18 @@ impl<'c> Builder<'c> {
                 houses.insert(folded(house), s.vendor.clone());
             }
         }
+        let weak = catalogue
+            .entries
+            .iter()
+            .filter(|e| is_curated(e) && e.strength == "weak")
+            .map(|e| {
+                folded(if e.product.is_empty() {
+                    &e.vendor
+                } else {
+                    &e.product
+                })
+            })
+            .collect();
         let common = catalogue
             .words
             .iter()
@@ -186,6 +201,7 @@ impl<'c> Builder<'c> {
             houses,
             products: FxHashMap::default(),
             common,
+            weak,
             later: Vec::new(),
         }
     }
@@ -340,7 +356,11 @@ impl<'c> Builder<'c> {
                 curated: is_curated(entry),
             });
         }
-        let trust = self.trust(entry, name);
+        let trust = if owner.as_deref() == Some(text.as_str()) && self.weak.contains(&text) {
+            Strength::Weak
+        } else {
+            self.trust(entry, name)
+        };
         let with_owner = prefixed.is_some_and(|rest| !rest.is_empty());
         let trust = if with_owner {
             trust.max(Strength::Medium)
@@ -432,13 +452,16 @@ impl<'c> Builder<'c> {
             return;
         }
         let key = self.names.words.key(name).key;
-        let bare = if key.len() <= 3 {
+        let bare = if key.len() <= 3 || self.weak.contains(&key) {
             Strength::Weak
         } else {
             strength
         };
         self.phrase(&key, Named::Vendor(vendor, bare));
-        self.phrase(&folded(name), Named::Vendor(vendor, strength));
+        let whole = folded(name);
+        if whole != key {
+            self.phrase(&whole, Named::Vendor(vendor, strength));
+        }
     }
 
     /// Whether the vendor's bare name in a description speaks for software at all.

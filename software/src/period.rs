@@ -254,7 +254,7 @@ fn month(text: &str) -> Option<u32> {
         &["nov", "november", "novembre"],
         &["dec", "december", "dez", "dezember", "decembre"],
     ];
-    if text.len() < 3 || !text.as_bytes()[0].is_ascii_alphabetic() {
+    if text.len() < 3 || !b"jfmasond".contains(&text.as_bytes()[0].to_ascii_lowercase()) {
         return None;
     }
     let at = MONTHS
