@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod accounts;
+mod catalogue;
+mod classify;
+mod codes;
+mod columns;
+mod error;
+mod explain;
+mod identity;
+mod line;
+mod matcher;
+mod names;
+mod normalise;
+mod period;
+mod reading;
+mod recurrence;
+mod signal;
+mod supplier;
+mod table;
+
+pub use catalogue::{Catalogue, embedded_files};
+pub use classify::{Cache, Classifier};
+pub use columns::{parse_amount, parse_date};
+pub use error::{CatalogueError, TableError};
+pub use line::{Candidate, Certainty, Class, Decision, Evidence, Line};
+pub use period::period_in;
+pub use recurrence::{Charges, Recurrence, Recurrences};
+pub use signal::{Kind, Limits, Signal, Thresholds, Weights};
+pub use table::{Options, Summary, classify_file, classify_table, explain_row};
