@@ -6,9 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
+mod answer;
 mod client;
 mod decode;
 mod error;
+mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod limiter;
 mod page;
 mod passes;
@@ -17,6 +22,7 @@ mod range;
 mod read;
 mod retry;
 mod schema;
+mod scrub;
 #[cfg(test)]
 mod testing;
 mod token;

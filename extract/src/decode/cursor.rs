@@ -22,6 +22,8 @@ pub(super) enum Token {
 pub(super) enum Stuck {
     Syntax,
     TooDeep,
+    /// A `\u` escape that is half a character.
+    NoCharacter,
 }
 
 pub(super) const DEPTH_LIMIT: usize = 64;
@@ -261,13 +263,28 @@ impl<'a> Cursor<'a> {
 fn escape_length(text: &[u8]) -> Result<usize, Stuck> {
     match text.get(1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
-        Some(b'u') => {
-            let digits = text.get(2..6).ok_or(Stuck::Syntax)?;
-            let hex = digits.iter().all(u8::is_ascii_hexdigit);
-            if hex { Ok(6) } else { Err(Stuck::Syntax) }
-        }
+        Some(b'u') => match code_unit(text)? {
+            0xD800..=0xDBFF => match code_unit(&text[6..]) {
+                Ok(0xDC00..=0xDFFF) => Ok(12),
+                _ => Err(Stuck::NoCharacter),
+            },
+            0xDC00..=0xDFFF => Err(Stuck::NoCharacter),
+            _ => Ok(6),
+        },
         _ => Err(Stuck::Syntax),
     }
+}
+
+/// The number of the escape that the text begins with.
+fn code_unit(text: &[u8]) -> Result<u32, Stuck> {
+    let digits = text
+        .strip_prefix(b"\\u")
+        .and_then(<[u8]>::first_chunk::<4>)
+        .ok_or(Stuck::Syntax)?;
+    digits.iter().try_fold(0, |number, digit| {
+        let value = char::from(*digit).to_digit(16).ok_or(Stuck::Syntax)?;
+        Ok(number * 16 + value)
+    })
 }
 
 const ONES: u64 = u64::MAX / 255;

@@ -50,6 +50,7 @@ pub(super) const OTHER: usize = 0;
 const UNSPELT: &str = "\u{1}";
 /// A record of ever new keys must not fill the memory.
 const MOST_KEYS: usize = 4_096;
+const LONGEST_KEY: usize = 256;
 
 impl Keys {
     pub(super) fn new<'a>(
@@ -101,6 +102,15 @@ impl Keys {
         slot
     }
 
+    /// Where a key goes that nobody declared.
+    fn target_of(&self, key: &str) -> Target {
+        if self.captures && !is_secret(key) {
+            Target::Custom
+        } else {
+            Target::Skip
+        }
+    }
+
     /// The slot that is most likely next behind `previous` (`OTHER`: the first one).
     #[inline]
     pub(super) fn guess(&self, previous: usize) -> usize {
@@ -129,12 +139,12 @@ impl Keys {
         let known = self.by_name.get(name.as_str()).copied();
         let slot = match known {
             Some(slot) => slot,
-            None if self.slots.len() < MOST_KEYS => {
-                let own = self.captures && !is_secret(key);
-                self.add(&name, if own { Target::Custom } else { Target::Skip })
+            None if self.slots.len() < MOST_KEYS && name.len() <= LONGEST_KEY => {
+                self.add(&name, self.target_of(key))
             }
             None => {
                 self.slots[OTHER].name.clone_from(&name);
+                self.slots[OTHER].target = self.target_of(key);
                 OTHER
             }
         };
@@ -151,7 +161,7 @@ impl Keys {
         Found {
             slot,
             target,
-            fresh: known.is_none() && target == Target::Custom,
+            fresh: known.is_none() && slot != OTHER && target == Target::Custom,
         }
     }
 
