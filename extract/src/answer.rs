@@ -209,7 +209,10 @@ impl Encoding {
     fn of(headers: &HeaderMap) -> Encoding {
         let mut values = headers.get_all(CONTENT_ENCODING).iter();
         let (first, second) = (values.next(), values.next());
-        match (first.map(|value| value.as_bytes().to_ascii_lowercase()), second) {
+        match (
+            first.map(|value| value.as_bytes().to_ascii_lowercase()),
+            second,
+        ) {
             (None, _) => Encoding::Plain,
             (Some(value), None) => match value.as_slice() {
                 b"" | b"identity" => Encoding::Plain,
@@ -239,9 +242,9 @@ fn gunzip(packed: &[u8], limits: &Limits) -> Result<Bytes, Trouble> {
     let mut body = Vec::with_capacity(packed.len().saturating_mul(4).min(most));
     // One byte more than is allowed, so that what is just allowed passes.
     let mut reader = MultiGzDecoder::new(packed).take(most as u64 + 1);
-    reader.read_to_end(&mut body).map_err(|error| {
-        Trouble::Connection(format!("the gzip body is broken or cut: {error}"))
-    })?;
+    reader
+        .read_to_end(&mut body)
+        .map_err(|error| Trouble::Connection(format!("the gzip body is broken or cut: {error}")))?;
     if body.len() <= most {
         return Ok(body.into());
     }

@@ -195,7 +195,9 @@ impl Reader {
         };
         let mut decoder = self.decoder.lock().await;
         let page = match record {
-            None => decoder.page(b"[]").map_err(|cause| self.batch_error(cause))?,
+            None => decoder
+                .page(b"[]")
+                .map_err(|cause| self.batch_error(cause))?,
             Some(record) => {
                 let reason = match unreadable.cause {
                     DecodeError::TooLarge { .. } => Reason::TooLarge,

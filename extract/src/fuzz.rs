@@ -32,7 +32,11 @@ pub fn page(bytes: &[u8]) {
     let keep = read.as_ref().map_or(0, |page| page.records.len() / 2);
     let seen = read.as_ref().map_or(0, |page| page.records.len());
     let again = decoder.page(body);
-    assert_eq!(read.is_ok(), again.is_ok(), "a page is read or not, whatever came before");
+    assert_eq!(
+        read.is_ok(),
+        again.is_ok(),
+        "a page is read or not, whatever came before"
+    );
     decoder.keep(keep);
     let decoded = decoder.finish().expect("what was kept makes a batch");
     let landed = decoded.batch.num_rows() + decoded.misfits.len();
@@ -52,7 +56,11 @@ pub fn fields(bytes: &[u8]) {
     let query = base_query(resource, since, Payload::Declared, &extra);
     let list = &query.last().expect("the fields stand last").1;
     let names: serde_json::Value = serde_json::from_str(list).expect("the list is JSON");
-    assert!(names.as_array().is_some_and(|names| names.len() > resource.fields.len()));
+    assert!(
+        names
+            .as_array()
+            .is_some_and(|names| names.len() > resource.fields.len())
+    );
     let mut address: url::Url = "https://acme.example/api".parse().expect("an address");
     address.query_pairs_mut().extend_pairs(&query);
     let back: Vec<(String, String)> = address.query_pairs().into_owned().collect();

@@ -36,6 +36,8 @@ struct State {
     /// Since when the pace has been at `held`.
     settled_at: Option<Instant>,
     stepped_at: Instant,
+    /// Steps beyond `held`.
+    beyond: i32,
     /// Requests in the running second, to know the pace where there is no ceiling.
     second: Instant,
     in_second: u32,
@@ -48,11 +50,11 @@ const FREE: f64 = 200.0;
 const SAME: Duration = Duration::from_secs(2);
 /// A refusal so soon after another: the step before was too small.
 const AGAIN: Duration = Duration::from_secs(10);
-const SETTLED: Duration = Duration::from_secs(35);
+const SETTLED: Duration = Duration::from_secs(40);
 const STEP: Duration = Duration::from_secs(1);
-/// Growth a step: back to what held, and beyond it.
+/// Growth a step: back to what held; and beyond it, each step larger by this factor.
 const BACK: f64 = 1.5;
-const BEYOND: f64 = 1.25;
+const BEYOND: f64 = 1.1;
 
 impl Limiter {
     pub(crate) fn new(ceiling: Option<f64>) -> Limiter {
@@ -70,6 +72,7 @@ impl Limiter {
                 good: 0,
                 settled_at: None,
                 stepped_at: now,
+                beyond: 0,
                 second: now,
                 in_second: 0,
             }),
@@ -120,19 +123,21 @@ impl Limiter {
             return;
         }
         let rate = state.rate.unwrap_or(f64::from(state.in_second).max(5.0));
-        state.held = Some(match state.held {
+        let held = match state.held {
             None => rate * 0.9,
             // Nothing has been served: that is an outage, and tells nothing of the limit.
             Some(held) if state.good == 0 => held,
             Some(held) if rate <= held => rate * 0.8,
             Some(held) => held,
-        });
+        };
         let again = since.is_some_and(|since| since < AGAIN);
         let slower = rate * if again { 0.5 } else { 0.7 };
-        state.rate = Some(slower.max(SLOWEST));
+        state.held = Some(held);
+        state.rate = Some(slower.min(held).max(SLOWEST));
         state.slowed_at = Some(now);
         state.stepped_at = now;
         state.settled_at = None;
+        state.beyond = 0;
         state.good = 0;
         drop(state);
         self.changed.notify_waiters();
@@ -156,7 +161,9 @@ impl Limiter {
             if now.duration_since(settled_at) < SETTLED {
                 return;
             }
-            rate * BEYOND
+            // A small step finds a limit that is still there with hardly a request too many.
+            state.beyond = (state.beyond + 1).min(8);
+            rate * BEYOND.powi(state.beyond)
         };
         match self.ceiling {
             Some(ceiling) if faster >= ceiling => {

@@ -46,7 +46,10 @@ pub async fn probe(instance: &Instance, resource: &Resource) -> Result<Probe, Ex
                     let newest = records.first().and_then(Value::as_object);
                     return Ok(learn(resource, newest, answer.date));
                 }
-                Err(error) => instance.wait(&mut retry, Trouble::Content(error)).await.err(),
+                Err(error) => instance
+                    .wait(&mut retry, Trouble::Content(error))
+                    .await
+                    .err(),
             },
             Err(error) => Some(error),
         };
@@ -56,7 +59,8 @@ pub async fn probe(instance: &Instance, resource: &Resource) -> Result<Probe, Ex
             Some(ExtractError::Content { cause, .. })
                 if !matches!(cause, DecodeError::NotRecords { .. }) =>
             {
-                break only_key(instance, &mut Retry::new(&resource.name), resource, &query).await?;
+                break only_key(instance, &mut Retry::new(&resource.name), resource, &query)
+                    .await?;
             }
             Some(error) => return Err(error),
         }

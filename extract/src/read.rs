@@ -184,7 +184,9 @@ async fn walk(reader: &Reader, number: usize) -> Result<(), Stop> {
         let mut again = true;
         let step = loop {
             let step = reader
-                .page(&query, &mut size, |page| reader.plan().advance(number, &page.records))
+                .page(&query, &mut size, |page| {
+                    reader.plan().advance(number, &page.records)
+                })
                 .await?;
             match step {
                 Ok(step) => break step,

@@ -104,7 +104,10 @@ mod tests {
 
     #[test]
     fn no_form_of_a_secret_comes_back() {
-        let scrubber = Scrubber::new(&"the-client".to_owned().into(), &"s/e\"c r=t".to_owned().into());
+        let scrubber = Scrubber::new(
+            &"the-client".to_owned().into(),
+            &"s/e\"c r=t".to_owned().into(),
+        );
         scrubber.add_token(&"tok-1".to_owned().into());
         for (text, expected) in [
             ("no s/e\"c r=t here", "no *** here"),

@@ -90,7 +90,11 @@ struct Mark {
 impl Decoder {
     pub fn new(resource: Arc<Resource>, stamp: Stamp) -> Decoder {
         let position = |name: &str| resource.fields.iter().position(|field| field.name == name);
-        let width = resource.fields.iter().map(|field| column::width(&field.kind)).sum();
+        let width = resource
+            .fields
+            .iter()
+            .map(|field| column::width(&field.kind))
+            .sum();
         Decoder {
             schema: raw_schema(&resource),
             key: position(&resource.key),
@@ -130,8 +134,9 @@ impl Decoder {
         self.begin_page();
         let read = match std::str::from_utf8(body) {
             Ok(text) => self.records(text, &[]),
-            Err(_) => encoding::mend(body)
-                .and_then(|mended| self.records(&mended.text, &mended.places)),
+            Err(_) => {
+                encoding::mend(body).and_then(|mended| self.records(&mended.text, &mended.places))
+            }
         };
         match read {
             Ok(info) => {
@@ -317,7 +322,9 @@ impl Decoder {
         let start = records.at;
         let span = records.span()?;
         let first_broken = broken.partition_point(|place| *place < start);
-        let mended = broken.get(first_broken).is_some_and(|place| *place < records.at);
+        let mended = broken
+            .get(first_broken)
+            .is_some_and(|place| *place < records.at);
         let guarded = secret::may_hold(span.text);
         let cleaned = guarded.then(|| secret::remove(span.text));
         let text = cleaned.as_deref().unwrap_or(span.text);
@@ -381,7 +388,10 @@ impl Decoder {
         self.walk.rounded = self.marks.last().unwrap_or(&self.page_start).rounded;
         let seen = Seen {
             // Only a key that could be one has a place in the order.
-            id: id.as_deref().and_then(|id| id.parse().ok()).filter(|id| *id > 0),
+            id: id
+                .as_deref()
+                .and_then(|id| id.parse().ok())
+                .filter(|id| *id > 0),
             changed_at: None,
             hash: 0,
             fits: false,

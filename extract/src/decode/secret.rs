@@ -22,7 +22,8 @@ pub(crate) fn is_secret(key: &str) -> bool {
                 singular.ends_with(secret)
             })
     };
-    let keyed = |pair: &[&str]| pair[1].starts_with("key") && KEYS.iter().any(|key| pair[0].ends_with(key));
+    let keyed =
+        |pair: &[&str]| pair[1].starts_with("key") && KEYS.iter().any(|key| pair[0].ends_with(key));
     let joined = |part: &&str| {
         let before = part.strip_suffix('s').unwrap_or(part).strip_suffix("key");
         before.is_some_and(|before| KEYS.iter().any(|key| before.ends_with(key)))
@@ -33,7 +34,14 @@ pub(crate) fn is_secret(key: &str) -> bool {
 const IN_A_WORD: [&str; 3] = ["password", "passwd", "passphrase"];
 const AT_ITS_END: [&str; 3] = ["secret", "token", "credential"];
 /// What a key opens, if it is one to be kept secret.
-const KEYS: [&str; 6] = ["api", "private", "access", "secret", "encryption", "signing"];
+const KEYS: [&str; 6] = [
+    "api",
+    "private",
+    "access",
+    "secret",
+    "encryption",
+    "signing",
+];
 
 /// The key in snake case.
 fn words(key: &str) -> String {
@@ -57,10 +65,13 @@ fn words(key: &str) -> String {
 /// Whether the text may hold a secret's key: quick, and wrong only in saying yes too often.
 pub(super) fn may_hold(text: &str) -> bool {
     static PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-        let keys = KEYS.iter().flat_map(|key| {
-            ["", "-", "_", " ", "."].map(|between| format!("{key}{between}key"))
-        });
-        let words = IN_A_WORD.iter().chain(&AT_ITS_END).map(|word| (*word).to_owned());
+        let keys = KEYS
+            .iter()
+            .flat_map(|key| ["", "-", "_", " ", "."].map(|between| format!("{key}{between}key")));
+        let words = IN_A_WORD
+            .iter()
+            .chain(&AT_ITS_END)
+            .map(|word| (*word).to_owned());
         AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .build(keys.chain(words).chain(["cxml".to_owned()]))
@@ -241,7 +252,11 @@ mod tests {
 
     #[test]
     fn blanks_before_secrets_cost_no_time() {
-        let text = format!("{{{}{}}}", " ".repeat(1 << 20), r#""password":1,"#.repeat(1 << 16));
+        let text = format!(
+            "{{{}{}}}",
+            " ".repeat(1 << 20),
+            r#""password":1,"#.repeat(1 << 16)
+        );
         assert!(remove(&text).trim_end_matches('}').trim().len() < 2);
     }
 
