@@ -128,7 +128,7 @@ impl Instance {
             .tls_certs_merge(tuning.roots.clone())
             .pool_max_idle_per_host(settings.max_in_flight)
             .user_agent(concat!("spendlake/", env!("CARGO_PKG_VERSION")));
-        if loopback {
+        if loopback || tuning.lookup.is_some() {
             client = client.no_proxy();
         }
         let http = client.build().map_err(|error| ExtractError::Settings {
@@ -389,6 +389,19 @@ fn bearer(token: &str) -> HeaderValue {
     value
 }
 
+/// What an I/O error only wraps; its own `source` would leave that out.
+fn carried<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    match error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+    {
+        Some(inner) => carried(inner),
+        None => error,
+    }
+}
+
 /// Why an attempt brought no answer.
 enum Failure {
     Passing(Trouble),
@@ -409,14 +422,7 @@ impl Failure {
                     hint: "coupa.url has to lead to the open internet; ask who runs the name server",
                 };
             }
-            let carried = inner
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref)
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if let Some(failure) = carried
-                .or_else(|| inner.downcast_ref())
-                .and_then(Failure::of_tls)
-            {
+            if let Some(failure) = carried(inner).downcast_ref().and_then(Failure::of_tls) {
                 return failure;
             }
             cause = inner.source();

@@ -11,6 +11,8 @@ mod answer;
 mod client;
 mod decode;
 mod error;
+#[cfg(test)]
+mod faults;
 mod fetch;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;

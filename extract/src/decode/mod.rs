@@ -22,11 +22,12 @@ use schemas::Resource;
 use sha2::{Digest, Sha256};
 
 use self::column::{Column, Object, Text};
-use self::cursor::{Cursor, DEPTH_LIMIT};
+use self::cursor::DEPTH_LIMIT;
+use self::keys::normalise;
 pub use self::outcome::{DecodeError, Decoded, Drift, Misfit, PageInfo, Reason, Seen};
 use self::record::{Fault, Walk};
 pub(crate) use self::secret::is_secret;
-use self::split::{Records, Span};
+use self::split::{Members, Records, Span};
 use crate::schema::raw_schema;
 
 const PAGE_LIMIT: usize = 128 << 20;
@@ -435,27 +436,23 @@ impl Decoder {
         }
     }
 
-    /// The key of a record that failed, as far as it can be read up to there.
+    /// The key of a record that failed, wherever it stands.
     fn key_in(&self, text: &str) -> Option<String> {
-        let mut cursor = Cursor::new(text, 0);
-        if !cursor.take(b'{') {
-            return None;
-        }
         let mut name = String::new();
-        loop {
-            let key = cursor.key().ok()?.unescaped()?;
-            keys::normalise(&key, &mut name);
-            let value = cursor.skip(1).ok()?;
-            if name == self.resource.key {
-                let word = value.trim_matches('"');
-                let short = (1..=64).contains(&word.len())
-                    && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-                return (short && word != "null").then(|| word.to_owned());
+        let (_, value) = Members::new(text)?.find(|(key, _)| {
+            match key.contains('\\') {
+                true => normalise(
+                    &serde_json::from_str::<String>(key).unwrap_or_default(),
+                    &mut name,
+                ),
+                false => normalise(&key[1..key.len() - 1], &mut name),
             }
-            if !cursor.another(b'}').ok()? {
-                return None;
-            }
-        }
+            name == self.resource.key
+        })?;
+        let word = value.trim_matches('"');
+        let short =
+            (1..=64).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (short && word != "null").then(|| word.to_owned())
     }
 
     fn changed_at(&self, row: usize) -> Option<i64> {

@@ -153,7 +153,10 @@ fn has_escaped_letter(text: &str) -> bool {
 }
 
 fn is_secret_key(quoted: &str) -> bool {
-    let inner = &quoted[1..quoted.len().max(2) - 1];
+    // One without its closing quote is no key, and its text may end anywhere.
+    let Some(inner) = quoted[1..].strip_suffix('"') else {
+        return false;
+    };
     if !inner.contains('\\') {
         return is_secret(inner);
     }
@@ -267,6 +270,7 @@ mod tests {
             remove(&text[..length]);
         }
         remove("\"");
+        remove("{\"secret\u{fffd}");
         remove("]]}}");
     }
 }
