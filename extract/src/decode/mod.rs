@@ -22,7 +22,7 @@ use schemas::Resource;
 use sha2::{Digest, Sha256};
 
 use self::column::{Column, Object, Text};
-use self::cursor::DEPTH_LIMIT;
+use self::cursor::{Cursor, DEPTH_LIMIT};
 use self::keys::normalise;
 pub use self::outcome::{DecodeError, Decoded, Drift, Misfit, PageInfo, Reason, Seen};
 use self::record::{Fault, Walk};
@@ -329,24 +329,26 @@ impl Decoder {
         let guarded = secret::may_hold(span.text);
         let cleaned = guarded.then(|| secret::remove(span.text));
         let text = cleaned.as_deref().unwrap_or(span.text);
-        if let Some(fault) = oversize(&span) {
-            return Ok(self.drop_row(fault, text));
-        }
-        if mended {
-            return Ok(self.drop_row(Fault::encoding(), text));
-        }
-        let read = self.decode(text, 0).and_then(|end| match text.len() - end {
-            0 => Ok(()),
-            _ => Err(Fault::syntax()),
-        });
+        // Text that does not parse can not be trusted to have been cleaned.
+        let whole = Cursor::new(span.text, 0)
+            .skip(0)
+            .is_ok_and(|read| read.len() == span.text.len());
+        let raw = if whole || !guarded { text } else { "" };
+        let read = match oversize(&span) {
+            Some(fault) => Err(fault),
+            None if mended => Err(Fault::encoding()),
+            None if !whole && guarded => Err(Fault::syntax()),
+            None => self.decode(text, 0).and_then(|end| match text.len() - end {
+                0 => Ok(()),
+                _ => Err(Fault::syntax()),
+            }),
+        };
         Ok(match read {
             Ok(()) => self.keep_row(text),
-            // Text that does not parse can not be trusted to have been cleaned.
-            Err(fault) if guarded && fault.reason == Reason::Syntax => {
+            Err(fault) => {
                 let id = self.key_in(text);
-                self.drop_keyed(fault, "", id)
+                self.drop_keyed(fault, raw, id)
             }
-            Err(fault) => self.drop_row(fault, text),
         })
     }
 

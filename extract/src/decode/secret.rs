@@ -10,7 +10,11 @@ use memchr::memmem;
 
 /// Whether a key names a secret; case, dashes, underscores, dots and spaces make no difference.
 pub(crate) fn is_secret(key: &str) -> bool {
-    let word = words(key);
+    // Camel case has words of its own, unless its capitals stand anywhere.
+    names_secret(&words(key, true)) || names_secret(&words(key, false))
+}
+
+fn names_secret(word: &str) -> bool {
     let parts: Vec<&str> = word.split('_').filter(|part| !part.is_empty()).collect();
     let cxml = parts.first().is_some_and(|first| {
         first.starts_with("cxml") && (parts.len() > 1 || first.len() > "cxml".len())
@@ -44,14 +48,14 @@ const KEYS: [&str; 6] = [
 ];
 
 /// The key in snake case.
-fn words(key: &str) -> String {
+fn words(key: &str, camel: bool) -> String {
     let mut word = String::with_capacity(key.len() + 4);
     let mut lower = false;
     for letter in key.chars() {
         match letter {
             '-' | ' ' | '.' | '_' => word.push('_'),
             _ => {
-                if lower && letter.is_ascii_uppercase() {
+                if camel && lower && letter.is_ascii_uppercase() {
                     word.push('_');
                 }
                 word.push(letter.to_ascii_lowercase());
@@ -232,7 +236,7 @@ mod tests {
         check(r#"{"cxml-a":1,"cxml-b":2,"c":3}"#, r#"{"c":3}"#);
         check(r#"{"c":3,"cxml-a":1,"cxml-b":2}"#, r#"{"c":3}"#);
         check(
-            r#"{"apiKey":1,"x-Access-Keys":2,"client_token":3,"userPassword":4,"SMTP.passwd":5,"private key id":6,"c":7}"#,
+            r#"{"apiKey":1,"x-Access-Keys":2,"client_token":3,"userPassword":4,"SMTP.passwd":5,"pAssWord":5,"private key id":6,"c":7}"#,
             r#"{"c":7}"#,
         );
         check(

@@ -1,6 +1,7 @@
 //! Edges of the decoder one by one; `oracle` compares it with a second reading of random records.
 
 mod oracle;
+mod reading;
 
 use std::sync::Arc;
 

@@ -711,7 +711,7 @@ fn x30_to_x78_every_answer_has_one_outcome() {
         println!("{} cases in {} shapes", cases.len(), SHAPES.len());
         // What depends on short times runs alone.
         let (hasty, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.hasty);
-        for (cases, most) in [(others, 8), (hasty, 4)] {
+        for (cases, most) in [(others, 24), (hasty, 8)] {
             let mut running = JoinSet::new();
             for case in &cases {
                 for shape in SHAPES {

@@ -8,7 +8,7 @@ mod odd;
 mod server;
 mod tls;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arrow::array::AsArray;
@@ -36,8 +36,8 @@ const SHAPES: [&str; 4] = [
 const COUNT: i64 = 120;
 
 fn shape(name: &str) -> Arc<Resource> {
-    let schemas = Schemas::embedded().unwrap();
-    Arc::new(schemas.resources[name].clone())
+    static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| Schemas::embedded().unwrap());
+    Arc::new(SCHEMAS.resources[name].clone())
 }
 
 fn tuning(limits: Limits) -> Tuning {
