@@ -213,7 +213,100 @@ fn comma_end(bytes: &[u8], value_end: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
     use super::*;
+
+    /// Names of secrets, in every spelling: the word between, the case, an escape.
+    fn secret_key() -> impl Strategy<Value = String> {
+        let words = prop::sample::select(vec![
+            "cxml x",
+            "cxml http url",
+            "api secret",
+            "client secret",
+            "secret",
+            "portal password",
+            "password",
+            "password hash",
+            "smtp passwd",
+            "access token",
+            "token",
+            "api key",
+            "private keys",
+            "oauth credentials",
+        ]);
+        let between = prop::sample::select(vec!["-", "_", " ", "."]);
+        (words, between, any::<u64>()).prop_map(|(words, between, cases)| {
+            let turn = |(place, letter): (usize, char)| match cases >> (place % 64) & 1 {
+                0 => letter,
+                _ => letter.to_ascii_uppercase(),
+            };
+            words
+                .replace(' ', between)
+                .chars()
+                .enumerate()
+                .map(turn)
+                .collect()
+        })
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!(1.5)),
+            Just(json!("a,}\"]: {password\\")),
+            Just(json!("é")),
+        ];
+        leaf.prop_recursive(5, 40, 5, |inner| {
+            let key = prop_oneof![
+                3 => "[a-z_-]{1,6}",
+                1 => secret_key(),
+            ];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::vec((key, inner), 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+            ]
+        })
+    }
+
+    fn without_secrets(value: &Value) -> Value {
+        match value {
+            Value::Array(items) => items.iter().map(without_secrets).collect(),
+            Value::Object(members) => members
+                .iter()
+                .filter(|(key, _)| !is_secret(key))
+                .map(|(key, value)| (key.clone(), without_secrets(value)))
+                .collect::<Map<_, _>>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn every_spelling_names_a_secret(key in secret_key()) {
+            prop_assert!(is_secret(&key), "{}", key);
+            prop_assert!(may_hold(&key), "{}", key);
+        }
+
+        #[test]
+        fn what_is_no_secret_stays_as_it_was(value in value(), blanks: bool, escaped: bool) {
+            let mut text = match blanks {
+                true => serde_json::to_string_pretty(&value).unwrap(),
+                false => value.to_string(),
+            };
+            if escaped {
+                text = text.replace("pass", "p\\u0061ss").replace("-", "\\u002d");
+            }
+            let expected = without_secrets(&serde_json::from_str(&text).unwrap());
+            prop_assert!(may_hold(&text) || expected == value);
+            let cleaned: Value = serde_json::from_str(&remove(&text)).unwrap();
+            prop_assert_eq!(cleaned, expected);
+        }
+    }
 
     fn check(text: &str, expected: &str) {
         assert!(may_hold(text) || text == expected, "{text}");

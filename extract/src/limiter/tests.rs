@@ -39,6 +39,8 @@ struct Server {
     /// Nobody may ask before this, as everybody has been told.
     told: Instant,
     early: usize,
+    /// What the next request gets instead.
+    next: Option<(u16, Option<&'static str>)>,
     /// Served and refused of each second.
     seconds: BTreeMap<u64, (u32, u32)>,
 }
@@ -54,6 +56,7 @@ impl Server {
             filled: now,
             told: now,
             early: 0,
+            next: None,
             seconds: BTreeMap::new(),
         }))
     }
@@ -73,6 +76,9 @@ impl Server {
     fn arrive(&mut self) -> (u16, Option<&'static str>) {
         let now = Instant::now();
         self.early += usize::from(now < self.told);
+        if let Some(next) = self.next.take() {
+            return next;
+        }
         let second = self.second();
         let capacity = self.capacity.iter().rev().find(|(from, _)| *from <= second);
         let capacity = capacity.map_or(25.0, |(_, capacity)| *capacity);
@@ -266,6 +272,48 @@ fn x40_a_storm_of_refusals_is_ridden_out() {
             share * 100.0
         );
         assert!(share <= 0.02, "{share} refused from {from} s on");
+    }
+}
+
+/// X42: whatever the server writes, the wait is at least a second and at most a quarter of an hour.
+#[test]
+fn x42_absurd_waits_are_neither_none_nor_endless() {
+    let cases = [
+        (None, 1),
+        (Some("7"), 7),
+        (Some("0"), 1),
+        (Some("99999999999"), 900),
+        (Some("99999999999999999999999999"), 900),
+        (Some("Wed, 21 Oct 2026 07:28:30 GMT"), 30),
+        (Some("Wed, 21 Oct 2025 07:28:30 GMT"), 1),
+        (Some("Fri, 31 Dec 9999 23:59:59 GMT"), 900),
+        (Some("-7"), 1),
+        (Some("soon"), 1),
+        (Some("1e400"), 1),
+        (Some("NaN"), 1),
+        (Some(""), 1),
+    ];
+    for (after, least) in cases {
+        for status in [429, 503] {
+            let waited = virtually(async {
+                let server = Server::start(1, &[]);
+                let instance = instance(&server, Some(CONFIGURED));
+                ask(&instance).await.unwrap();
+                server.lock().unwrap().next = Some((status, after));
+                let begin = Instant::now();
+                ask(&instance).await.unwrap();
+                begin.elapsed() - 2 * LATENCY
+            });
+            // Without a time to come back, 503 is a fault like others.
+            if status == 503 && least == 1 && after != Some("0") {
+                continue;
+            }
+            let (least, most) = (Duration::from_secs(least), Duration::from_secs(901));
+            assert!(
+                waited >= least && waited <= most,
+                "{status} {after:?}: {waited:?}"
+            );
+        }
     }
 }
 
