@@ -3,10 +3,12 @@
 //! Real sockets need real time, so the client's waits and limits are made short through its
 //! `Tuning`; what depends on long waits is tested in virtual time, in `limiter`.
 
+mod answers;
 mod matrix;
 mod odd;
 mod server;
 mod tls;
+mod transport;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -398,7 +398,10 @@ fn a_newest_record_that_can_not_be_read_does_not_stop_the_probe() {
             let server = Server::start(records(&resource, COUNT), script).await;
             let url = format!("http://{}", server.address);
             let instance = Instance::tuned(settings(&url, 1), tuning(small())).unwrap();
-            let found = probe(&instance, &resource).await.unwrap();
+            // In a task of its own, as those who call it may want.
+            let asked = resource.clone();
+            let found = tokio::spawn(async move { probe(&instance, &asked).await });
+            let found = found.await.unwrap().unwrap();
             assert_eq!(found.max_id, Some(COUNT));
             assert!(
                 found.notes[0].contains("can not be read whole"),

@@ -70,7 +70,7 @@ fn mutants_of_the_corpus_hold() {
                 "{name}: {mutant:?}"
             );
             // A mutant of a mutant goes further; how they are chosen is left to chance.
-            if count % 16 == 0 && mutant.len() < 1 << 16 {
+            if count.is_multiple_of(16) && mutant.len() < 1 << 16 {
                 let place = dice.below(inputs.len() + 1).max(1);
                 if inputs.len() < 512 {
                     inputs.push(mutant);
