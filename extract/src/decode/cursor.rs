@@ -4,6 +4,8 @@
 //! it stands, a key compared without being scanned, the end of each value, and a limit to nesting
 //! that holds inside skipped values too.
 
+use super::secret;
+
 /// What a value begins with; `End` where the text does, or at a byte that begins nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
@@ -24,6 +26,8 @@ pub(super) enum Stuck {
     TooDeep,
     /// A `\u` escape that is half a character.
     NoCharacter,
+    /// A key names a secret, and the cursor is on its guard.
+    Secret,
 }
 
 pub(super) const DEPTH_LIMIT: usize = 64;
@@ -32,6 +36,7 @@ pub(super) const DEPTH_LIMIT: usize = 64;
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub at: usize,
+    guarded: bool,
 }
 
 /// A string between its quotes, as it stands in the text.
@@ -50,11 +55,29 @@ impl<'a> Quoted<'a> {
         let quoted = format!("\"{}\"", self.inner);
         serde_json::from_str::<String>(&quoted).ok().map(Into::into)
     }
+
+    /// Whether it is the key of a secret.
+    pub(super) fn names_secret(self) -> bool {
+        (self.escaped || secret::may_hold(self.inner))
+            && self.unescaped().is_none_or(|key| secret::is_secret(&key))
+    }
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str, at: usize) -> Cursor<'a> {
-        Cursor { text, at }
+        Cursor {
+            text,
+            at,
+            guarded: false,
+        }
+    }
+
+    /// One that skips no value in which a key names a secret.
+    pub(super) fn guarded(text: &'a str, at: usize) -> Cursor<'a> {
+        Cursor {
+            guarded: true,
+            ..Cursor::new(text, at)
+        }
     }
 
     /// The next byte that is not blank, 0 at the end.
@@ -179,7 +202,10 @@ impl<'a> Cursor<'a> {
                 self.enter(depth)?;
                 let mut more = !self.take(b'}');
                 while more {
-                    self.key()?;
+                    let key = self.key()?;
+                    if self.guarded && key.names_secret() {
+                        return Err(Stuck::Secret);
+                    }
                     self.skip(depth + 1)?;
                     more = self.another(b'}')?;
                 }

@@ -18,6 +18,8 @@ pub(super) enum Target {
     Custom,
     /// Documented and not taken, or not asked for.
     Skip,
+    /// It names a secret: the record is not read on before it is cleaned.
+    Secret,
 }
 
 /// The keys of one level.
@@ -75,14 +77,23 @@ impl Keys {
             follower: OTHER + 1,
         });
         for (position, name) in fields.enumerate() {
-            keys.add(name, Target::Field(position));
+            let secret = is_secret(name);
+            keys.add(
+                name,
+                if secret {
+                    Target::Secret
+                } else {
+                    Target::Field(position)
+                },
+            );
         }
         if captures {
             keys.add("custom_fields", Target::CustomFields);
         }
         for name in documented {
             if !keys.by_name.contains_key(name.as_str()) {
-                keys.add(name, Target::Skip);
+                let secret = is_secret(name);
+                keys.add(name, if secret { Target::Secret } else { Target::Skip });
             }
         }
         let last = keys.slots.len() - 1;
@@ -104,7 +115,9 @@ impl Keys {
 
     /// Where a key goes that nobody declared.
     fn target_of(&self, key: &str) -> Target {
-        if self.captures && !is_secret(key) {
+        if is_secret(key) {
+            Target::Secret
+        } else if self.captures {
             Target::Custom
         } else {
             Target::Skip
@@ -207,7 +220,7 @@ mod tests {
             ("left-out", Target::Skip),
             ("Own-key", Target::Custom),
             ("line_num", Target::Field(1)),
-            ("api-secret", Target::Skip),
+            ("api-secret", Target::Secret),
             ("id", Target::Field(0)),
         ];
         for _ in 0..2 {

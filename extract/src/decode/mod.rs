@@ -275,14 +275,13 @@ impl Decoder {
 
     /// `broken`: where the text was mended.
     fn records(&mut self, text: &str, broken: &[usize]) -> Result<PageInfo, DecodeError> {
-        let guarded = !broken.is_empty() || secret::may_hold(text);
         let mut info = PageInfo::default();
         let mut records = Records::new(text);
         while records.advance()? {
-            let seen = if guarded {
-                self.guarded_record(&mut records, broken)?
-            } else {
+            let seen = if broken.is_empty() {
                 self.record(text, &mut records)?
+            } else {
+                self.cleaned_record(&mut records, broken)?
             };
             info.records.push(seen);
             self.marks.push(self.mark());
@@ -303,19 +302,22 @@ impl Decoder {
                 records.at = end;
                 Ok(self.keep_row(&page[start..end]))
             }
-            read => {
-                let span = records.span()?;
-                if let Some(fault) = oversize(&span) {
-                    return Ok(self.drop_row(fault, span.text));
-                }
-                let fault = read.expect_err("a span that is not oversize is one that failed");
-                Ok(self.drop_row(fault, span.text))
+            // Broken, or with a secret in it, or both: then neither its end nor its text is certain.
+            _ => {
+                self.forget_row();
+                self.cleaned_record(records, &[])
             }
         }
     }
 
+    /// What was read of the row that is not kept.
+    fn forget_row(&mut self) {
+        self.cut(self.row_count());
+        self.walk.rounded = self.marks.last().unwrap_or(&self.page_start).rounded;
+    }
+
     /// Cleans the record before it is read: no column can hold what the text no longer does.
-    fn guarded_record(
+    fn cleaned_record(
         &mut self,
         records: &mut Records<'_>,
         broken: &[usize],
@@ -377,18 +379,12 @@ impl Decoder {
         seen
     }
 
-    /// Sets the record aside; its key is in the columns, or looked for in its text.
-    fn drop_row(&mut self, fault: Fault, text: &str) -> Seen {
-        let id = self.key_in(text);
-        self.drop_keyed(fault, text, id)
-    }
-
+    /// Sets the record aside; its key is in the columns, or else `id`.
     fn drop_keyed(&mut self, fault: Fault, raw: &str, id: Option<String>) -> Seen {
         let row = self.row_count();
         let id = self.key_at(row).or(id);
         self.note_drift(row, id.as_deref());
-        self.cut(row);
-        self.walk.rounded = self.marks.last().unwrap_or(&self.page_start).rounded;
+        self.forget_row();
         let seen = Seen {
             // Only a key that could be one has a place in the order.
             id: id

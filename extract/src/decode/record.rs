@@ -21,7 +21,7 @@ pub(super) fn decode(
     walk.repeats = 0;
     walk.path.clear();
     let mut reader = Reader {
-        cursor: Cursor::new(text, at),
+        cursor: Cursor::guarded(text, at),
         walk,
     };
     let read = reader.record(root, row);
@@ -117,6 +117,7 @@ impl<'a> Reader<'a, '_> {
         match stuck {
             Stuck::Syntax => self.misfit(Reason::Syntax, NOT_JSON.to_owned()),
             Stuck::NoCharacter => self.no_character(),
+            Stuck::Secret => self.secret(),
             Stuck::TooDeep => {
                 let detail = format!("nested more than {DEPTH_LIMIT} deep");
                 self.misfit(Reason::TooDeep, detail)
@@ -135,6 +136,12 @@ impl<'a> Reader<'a, '_> {
     #[cold]
     fn duplicate<T>(&mut self) -> Result<T, Refused> {
         self.misfit(Reason::DuplicateKey, "the key stands twice".to_owned())
+    }
+
+    /// No misfit, if the record can be cleaned: whoever called does that first.
+    #[cold]
+    fn secret<T>(&mut self) -> Result<T, Refused> {
+        self.misfit(Reason::Syntax, "a secret could not be taken out".to_owned())
     }
 
     fn record(&mut self, root: &mut Object, row: usize) -> Result<(), Refused> {
@@ -200,6 +207,7 @@ impl<'a> Reader<'a, '_> {
                 let skipped = self.cursor.skip(depth);
                 self.ok(skipped).map(drop)
             }
+            Target::Secret => self.secret(),
             Target::CustomFields => self.own_keys(object, row, depth),
             Target::Custom => {
                 let name = object.keys.name(found.slot);
@@ -301,7 +309,11 @@ impl<'a> Reader<'a, '_> {
         let mut more = !self.cursor.take(b'}');
         while more {
             let key = self.cursor.key();
-            let Some(key) = self.ok(key)?.unescaped() else {
+            let key = self.ok(key)?;
+            if key.names_secret() {
+                return self.secret();
+            }
+            let Some(key) = key.unescaped() else {
                 return self.no_character();
             };
             normalise(&key, &mut name);

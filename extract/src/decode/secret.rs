@@ -1,5 +1,8 @@
 //! Removes members that hold a secret from a record's text, at any depth.
 //!
+//! Which records hold one is noticed while they are read, key by key; only those are cleaned, and read
+//! once more.
+//!
 //! Coupa answers supplier and user records with keys such as `cxml-secret` or `password`. They are
 //! mostly null, but nothing promises that, and a lake keeps what it is given.
 
@@ -66,7 +69,7 @@ fn words(key: &str, camel: bool) -> String {
     word
 }
 
-/// Whether the text may hold a secret's key: quick, and wrong only in saying yes too often.
+/// Whether the text may be or hold a secret's key: quick, and wrong only in saying yes too often.
 pub(super) fn may_hold(text: &str) -> bool {
     static PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         let keys = KEYS
