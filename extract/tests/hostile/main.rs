@@ -119,10 +119,23 @@ fn decode(resource: &Arc<Resource>, page: &[u8]) -> (Option<PageInfo>, Decoded) 
     (info, decoder.finish().unwrap())
 }
 
+/// How long it takes; a busy machine may have stopped it on the way, so it has three tries.
+fn shortest(work: impl Fn()) -> Duration {
+    let mut shortest = Duration::MAX;
+    for _ in 0..3 {
+        let begin = Instant::now();
+        work();
+        shortest = shortest.min(begin.elapsed());
+        if shortest <= LONGEST {
+            break;
+        }
+    }
+    shortest
+}
+
 fn check(resource: &Arc<Resource>, page: &[u8], seed: u64, counts: &mut Counts) {
-    let begin = Instant::now();
     let ((info, decoded), bytes) = meter::most_bytes(|| decode(resource, page));
-    let elapsed = begin.elapsed();
+    let elapsed = shortest(|| drop(decode(resource, page)));
     let told = format!("{} seed {seed}", resource.name);
     assert!(elapsed <= LONGEST, "{told}: {elapsed:?}");
     assert!(bytes <= MOST_BYTES, "{told}: {bytes} bytes");
@@ -443,14 +456,13 @@ fn x71_small_pages_do_not_grow_large() {
         ("exponents", format!("[{{\"id\":1e{}}}]", "9".repeat(mega))),
     ];
     for (name, page) in pages {
-        let begin = Instant::now();
         let (_, bytes) = meter::most_bytes(|| decode(&resource, page.as_bytes()));
-        let elapsed = begin.elapsed();
+        let elapsed = shortest(|| drop(decode(&resource, page.as_bytes())));
         println!(
             "{name}: {} bytes of page, {bytes} of memory, {elapsed:?}",
             page.len()
         );
-        assert!(bytes <= 4 * MOST_BYTES, "{name}: {bytes}");
+        assert!(bytes <= MOST_BYTES, "{name}: {bytes}");
         assert!(elapsed <= LONGEST, "{name}: {elapsed:?}");
     }
 }
