@@ -4,24 +4,22 @@
 //! Knows nothing of pages or records.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use chrono::{DateTime, Utc};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::RequestBuilder;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use url::{Host, Url};
+use url::Url;
 
+use crate::address::{Lookup, PrivateName, PublicOnly, check_url, system_lookup};
+use crate::answer::{Answer, Limits, read_answer};
 use crate::error::ExtractError;
 use crate::limiter::Limiter;
-use crate::retry::{Budget, Patience, Retry, Trouble, retry_after};
+use crate::retry::{Budget, Patience, Retry, Trouble};
+use crate::scrub::Scrubber;
 use crate::token::Tokens;
 
 /// How to reach an instance, and how hard to ask.
@@ -61,7 +59,8 @@ struct Shared {
     limiter: Limiter,
     in_flight: Semaphore,
     budget: Budget,
-    patience: Patience,
+    scrubber: Scrubber,
+    tuning: Tuning,
     requests: AtomicU64,
     retries: AtomicU64,
     bytes: AtomicU64,
@@ -86,37 +85,56 @@ pub struct Counters {
     pub bytes: u64,
 }
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(60);
-const IDLE_LIMIT: Duration = Duration::from_secs(30);
-const TOTAL_LIMIT: Duration = Duration::from_secs(300);
-const BODY_LIMIT: usize = 128 << 20;
-const WORDS_LIMIT: usize = 300;
+/// What is fixed for people, and what tests change: waits, limits, trust, and the network itself.
+#[derive(Clone, Default)]
+pub(crate) struct Tuning {
+    pub patience: Patience,
+    pub limits: Limits,
+    /// Issuers to trust besides those of this machine.
+    pub roots: Vec<reqwest::Certificate>,
+    pub lookup: Option<Lookup>,
+    /// Answers instead of the network, so that time can be virtual.
+    #[cfg(test)]
+    pub network: Option<crate::testing::Network>,
+}
+
+/// A token's answer is a few kilobytes.
+const SIGN_IN_LIMIT: usize = 1 << 20;
+const CAUSE_LIMIT: usize = 300;
 
 impl Instance {
     /// Checks the settings; sends nothing yet.
     pub fn new(settings: Settings) -> Result<Instance, ExtractError> {
-        Instance::with_patience(settings, Patience::default())
+        Instance::tuned(settings, Tuning::default())
     }
 
-    pub(crate) fn with_patience(
-        settings: Settings,
-        patience: Patience,
-    ) -> Result<Instance, ExtractError> {
+    pub(crate) fn tuned(settings: Settings, tuning: Tuning) -> Result<Instance, ExtractError> {
         let loopback = check_url(&settings.url)?;
         check_pace(&settings)?;
         // Does nothing where the program has chosen its provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_LIMIT)
+            // Both are done here, where they are counted and limited.
+            .retry(reqwest::retry::never())
+            .gzip(false)
+            .zstd(false)
+            .connect_timeout(tuning.limits.connect)
+            .dns_resolver(Arc::new(PublicOnly {
+                host: settings.url.host_str().unwrap_or_default().to_owned(),
+                loopback,
+                lookup: tuning.lookup.clone().unwrap_or_else(system_lookup),
+            }))
             .pool_max_idle_per_host(settings.max_in_flight)
             .user_agent(concat!("spendlake/", env!("CARGO_PKG_VERSION")));
-        client = if loopback {
-            client.no_proxy()
-        } else {
-            client.dns_resolver(Arc::new(PublicOnly))
+        client = match settings.url.scheme() {
+            // Nothing is encrypted on the way to this machine itself, so its issuers need not be read.
+            "http" => client.tls_certs_only([]),
+            _ => client.tls_certs_merge(tuning.roots.clone()),
         };
+        if loopback || tuning.lookup.is_some() {
+            client = client.no_proxy();
+        }
         let http = client.build().map_err(|error| ExtractError::Settings {
             detail: format!("no HTTP client can be made: {}", chain(&error)),
             hint: "check the certificates and the proxy settings of this machine".to_owned(),
@@ -124,11 +142,12 @@ impl Instance {
         Ok(Instance(Arc::new(Shared {
             limiter: Limiter::new(settings.requests_per_second),
             in_flight: Semaphore::new(settings.max_in_flight),
+            scrubber: Scrubber::new(&settings.client_id, &settings.client_secret),
             settings,
             http,
             tokens: Tokens::default(),
             budget: Budget::new(),
-            patience,
+            tuning,
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -147,6 +166,10 @@ impl Instance {
             retries: read(&self.0.retries),
             bytes: read(&self.0.bytes),
         }
+    }
+
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        &self.0.scrubber
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -171,11 +194,11 @@ impl Instance {
                 .http
                 .get(self.address(path, query))
                 .header(CONTENT_TYPE, "application/json")
-                .bearer_auth(token.expose());
+                .header(AUTHORIZATION, bearer(token.expose()));
             let sent = {
                 let _place = self.0.in_flight.acquire().await.expect("never closed");
                 retry.count_attempt();
-                self.send(request, retry).await?
+                self.send(request, retry, &self.0.tuning.limits).await?
             };
             let answer = match sent {
                 Ok(answer) => answer,
@@ -197,12 +220,12 @@ impl Instance {
                 }
                 401 if retry.young < 2 => {
                     retry.young += 1;
-                    sleep(self.0.patience.young_token * retry.young).await;
+                    sleep(self.0.tuning.patience.young_token * retry.young).await;
                 }
                 // Seen in practice as a passing answer, so one repetition.
                 403 if !retry.forbidden => {
                     retry.forbidden = true;
-                    sleep(self.0.patience.forbidden).await;
+                    sleep(self.0.tuning.patience.forbidden).await;
                 }
                 _ => match answer.trouble() {
                     Some(trouble) => {
@@ -222,17 +245,22 @@ impl Instance {
         retry: &mut Retry,
         trouble: Trouble,
     ) -> Result<(), ExtractError> {
-        let throttled = matches!(trouble, Trouble::Throttled { .. });
+        let patience = &self.0.tuning.patience;
+        // Without a word of the server, only the one that was refused waits longer each time.
+        let pause = match &trouble {
+            Trouble::Throttled { wait, .. } => Some(wait.unwrap_or_default().max(patience.pause)),
+            _ => None,
+        };
         tracing::debug!(
             resource = retry.resource,
             attempts = retry.attempts(),
             ?trouble,
             "retry"
         );
-        let wait = retry.wait(trouble, &self.0.patience, &self.0.budget)?;
+        let wait = retry.wait(trouble, patience, &self.0.budget)?;
         self.0.retries.fetch_add(1, Ordering::Relaxed);
-        if throttled {
-            self.0.limiter.throttled(wait);
+        if let Some(pause) = pause {
+            self.0.limiter.throttled(pause);
         }
         sleep(wait).await;
         Ok(())
@@ -257,7 +285,11 @@ impl Instance {
             .http
             .post(self.address("/oauth2/token", &[]))
             .form(&form);
-        self.send(request, retry).await
+        let limits = Limits {
+            wire_bytes: SIGN_IN_LIMIT,
+            ..self.0.tuning.limits.clone()
+        };
+        self.send(request, retry, &limits).await
     }
 
     fn address(&self, path: &str, query: &[(String, String)]) -> Url {
@@ -275,20 +307,30 @@ impl Instance {
         &self,
         request: RequestBuilder,
         retry: &Retry,
+        limits: &Limits,
     ) -> Result<Result<Answer, Trouble>, ExtractError> {
         self.0.limiter.ready().await;
         self.0.requests.fetch_add(1, Ordering::Relaxed);
-        let request = request.header(ACCEPT, "application/json");
+        let request = request
+            .header(ACCEPT, "application/json")
+            .header(ACCEPT_ENCODING, "gzip");
         let whole = async {
-            let Ok(response) = timeout(FIRST_BYTE_LIMIT, request.send()).await else {
-                return Err(Trouble::Timeout("answer"));
-            };
-            let response = response.map_err(|error| broken(&error))?;
-            read_answer(response).await
+            #[cfg(test)]
+            if let Some(network) = &self.0.tuning.network {
+                let request = request.build().expect("our requests are well-formed");
+                return network(request).await.map_err(Failure::Passing);
+            }
+            match timeout(limits.first_byte, request.send()).await {
+                Err(_) => Err(Failure::Passing(Trouble::Timeout("answer"))),
+                Ok(Err(error)) => Err(Failure::of(&error)),
+                Ok(Ok(response)) => read_answer(response, limits)
+                    .await
+                    .map_err(Failure::Passing),
+            }
         };
-        let answer = timeout(TOTAL_LIMIT, whole)
+        let answer = timeout(limits.total, whole)
             .await
-            .unwrap_or(Err(Trouble::Timeout("complete answer")));
+            .unwrap_or(Err(Failure::Passing(Trouble::Timeout("complete answer"))));
         match answer {
             Ok(answer) => {
                 self.0
@@ -296,15 +338,13 @@ impl Instance {
                     .fetch_add(answer.body.len() as u64, Ordering::Relaxed);
                 Ok(Ok(answer))
             }
-            Err(Trouble::Connection(text)) if text.contains("certificate") => {
-                Err(ExtractError::WrongServer {
-                    resource: retry.resource.clone(),
-                    detail: format!("the server's certificate is not accepted: {text}"),
-                    hint: "check coupa.url, and that this machine trusts the issuer".to_owned(),
-                    effort: retry.effort(),
-                })
-            }
-            Err(trouble) => Ok(Err(trouble)),
+            Err(Failure::Passing(trouble)) => Ok(Err(trouble)),
+            Err(Failure::Final { detail, hint }) => Err(ExtractError::WrongServer {
+                resource: retry.resource.clone(),
+                detail: self.0.scrubber.clean(&detail, CAUSE_LIMIT),
+                hint: hint.to_owned(),
+                effort: retry.effort(),
+            }),
         }
     }
 
@@ -321,134 +361,104 @@ impl Instance {
             };
         }
         let hint = match answer.status {
-            401 => Some("the token is not accepted: is the OAuth client still active?".to_owned()),
-            403 => Some(format!("give the OAuth client the scope {scope}")),
-            404 => Some(format!(
+            401 => "the token is not accepted: is the OAuth client still active?".to_owned(),
+            403 => format!("give the OAuth client the scope {scope}"),
+            404 => format!(
                 "the instance has no {path}: the module may not be licensed, or coupa.url is not Coupa's"
-            )),
-            _ => None,
+            ),
+            400 | 422 => "the query is not understood: compare the resource's definition with this instance's fields"
+                .to_owned(),
+            407 => "a proxy asks for credentials: set HTTPS_PROXY with them, or NO_PROXY".to_owned(),
+            431 => "the token is too large for the server: set coupa.scopes to fewer scopes".to_owned(),
+            511 => "this network asks for a sign-in first: open coupa.url in a browser".to_owned(),
+            500.. => "the server does not offer this: is coupa.url the instance's own address?".to_owned(),
+            _ => format!("is {path} a list of this instance? see the resource's definition"),
         };
         ExtractError::Refused {
             resource,
             path: path.to_owned(),
             status: answer.status,
             words: answer.words(self),
-            hint,
+            hint: Some(hint),
             effort,
         }
     }
+}
 
-    /// The text without this instance's secrets, should a server repeat them.
-    fn without_secrets(&self, text: &str) -> String {
-        let settings = &self.0.settings;
-        [&settings.client_id, &settings.client_secret]
-            .iter()
-            .map(|secret| secret.expose_secret())
-            .filter(|secret| !secret.is_empty())
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+/// Marked, so that nothing that prints headers prints this one.
+fn bearer(token: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .expect("a token is checked to be printable when it comes");
+    value.set_sensitive(true);
+    value
+}
+
+/// What an I/O error only wraps; its own `source` would leave that out.
+fn carried<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    match error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+    {
+        Some(inner) => carried(inner),
+        None => error,
     }
 }
 
-/// One HTTP answer, whole.
-pub(crate) struct Answer {
-    pub status: u16,
-    pub body: Bytes,
-    /// The server's clock.
-    pub date: Option<DateTime<Utc>>,
-    retry_after: Option<Duration>,
-    /// Host of a redirect.
-    location: Option<String>,
+/// Why an attempt brought no answer.
+enum Failure {
+    Passing(Trouble),
+    /// Asking again would not change it.
+    Final {
+        detail: String,
+        hint: &'static str,
+    },
 }
 
-impl Answer {
-    /// What may pass when asked again; `None` if the answer is final.
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
-        match self.status {
-            429 => Some(Trouble::Throttled {
-                status: 429,
-                wait: self.retry_after,
+impl Failure {
+    fn of(error: &reqwest::Error) -> Failure {
+        let mut cause = std::error::Error::source(error);
+        while let Some(inner) = cause {
+            if inner.is::<PrivateName>() {
+                return Failure::Final {
+                    detail: PrivateName.to_string(),
+                    hint: "coupa.url has to lead to the open internet; ask who runs the name server",
+                };
+            }
+            if let Some(failure) = carried(inner).downcast_ref().and_then(Failure::of_tls) {
+                return failure;
+            }
+            cause = inner.source();
+        }
+        if error.is_timeout() {
+            return Failure::Passing(Trouble::Timeout("connection"));
+        }
+        Failure::Passing(Trouble::Connection(chain(error)))
+    }
+
+    /// A handshake that was cut may go through next time; one that was refused will not.
+    fn of_tls(error: &rustls::Error) -> Option<Failure> {
+        use rustls::{AlertDescription as Alert, Error};
+        match error {
+            Error::InvalidCertificate(_) => Some(Failure::Final {
+                detail: format!("the server's certificate is not accepted: {error}"),
+                hint: "check coupa.url, and that this machine trusts the issuer",
             }),
-            503 if self.retry_after.is_some() => Some(Trouble::Throttled {
-                status: 503,
-                wait: self.retry_after,
-            }),
-            status @ (408 | 425 | 500 | 502..=504) => Some(Trouble::Server { status }),
+            Error::PeerIncompatible(_)
+            | Error::AlertReceived(Alert::ProtocolVersion | Alert::HandshakeFailure) => {
+                Some(Failure::Final {
+                    detail: format!("the server speaks no TLS that is safe: {error}"),
+                    hint: "it has to offer TLS 1.2 or newer: is coupa.url the instance's own address?",
+                })
+            }
             _ => None,
         }
     }
-
-    /// What the server gives as its reason: the texts of a JSON error body, shortened.
-    pub(crate) fn words(&self, instance: &Instance) -> String {
-        let Ok(body) = serde_json::from_slice::<serde_json::Value>(&self.body) else {
-            return String::new();
-        };
-        let words = ["error_description", "errors", "error", "message"]
-            .iter()
-            .find_map(|key| body.get(key))
-            .map(|value| {
-                value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned)
-            });
-        let Some(words) = words else {
-            return String::new();
-        };
-        let plain: String = words
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .collect();
-        let short = &plain[..plain.floor_char_boundary(WORDS_LIMIT)];
-        format!(": {}", instance.without_secrets(short))
-    }
-}
-
-async fn read_answer(mut response: Response) -> Result<Answer, Trouble> {
-    let status = response.status().as_u16();
-    let headers = response.headers();
-    let date = text(headers, DATE.as_str());
-    let location = text(headers, LOCATION.as_str()).map(|place| match Url::parse(place) {
-        Ok(url) => url.host_str().unwrap_or("another place").to_owned(),
-        Err(_) => "another path".to_owned(),
-    });
-    let retry_after =
-        text(headers, RETRY_AFTER.as_str()).and_then(|value| retry_after(value, date));
-    let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    let announced = response.content_length().unwrap_or(0) as usize;
-    let mut body = BytesMut::with_capacity(announced.min(BODY_LIMIT));
-    loop {
-        let chunk = timeout(IDLE_LIMIT, response.chunk())
-            .await
-            .map_err(|_| Trouble::Timeout("further part of the answer"))?
-            .map_err(|error| broken(&error))?;
-        let Some(chunk) = chunk else { break };
-        if body.len() + chunk.len() > BODY_LIMIT {
-            let text = format!("the answer is longer than {BODY_LIMIT} bytes");
-            return Err(Trouble::Connection(text));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer {
-        status,
-        body: body.freeze(),
-        date: date.map(|date| date.to_utc()),
-        retry_after,
-        location,
-    })
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn broken(error: &reqwest::Error) -> Trouble {
-    if error.is_timeout() {
-        return Trouble::Timeout("connection");
-    }
-    Trouble::Connection(chain(error))
 }
 
 /// The innermost causes, without the address: its query tells what is read.
-fn chain(error: &reqwest::Error) -> String {
+pub(crate) fn chain(error: &reqwest::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -464,53 +474,6 @@ fn chain(error: &reqwest::Error) -> String {
     }
 }
 
-/// Whether the address is this machine's own. Errors: it may not be used at all.
-fn check_url(url: &Url) -> Result<bool, ExtractError> {
-    let refuse = |detail: String, hint: &str| {
-        Err(ExtractError::Settings {
-            detail,
-            hint: hint.to_owned(),
-        })
-    };
-    let address = match url.host() {
-        None => {
-            return refuse(
-                "coupa.url names no host".to_owned(),
-                "https://NAME.coupahost.com",
-            );
-        }
-        Some(Host::Domain(name)) => {
-            let local = name == "localhost" || name.ends_with(".localhost");
-            local.then_some(IpAddr::from([127, 0, 0, 1]))
-        }
-        Some(Host::Ipv4(address)) => Some(address.into()),
-        Some(Host::Ipv6(address)) => Some(address.into()),
-    };
-    let loopback = address.is_some_and(|address| address.is_loopback());
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-        return refuse(
-            "coupa.url holds a user, a password or a query".to_owned(),
-            "give the credentials as coupa.client_id and coupa.client_secret",
-        );
-    }
-    if !(url.scheme() == "https" || (url.scheme() == "http" && loopback)) {
-        return refuse(
-            format!(
-                "coupa.url uses {}, which sends the token in clear",
-                url.scheme()
-            ),
-            "begin it with https://",
-        );
-    }
-    if !loopback && address.is_some_and(is_private) {
-        return refuse(
-            "coupa.url is a private address".to_owned(),
-            "name the host by which Coupa is reached from outside",
-        );
-    }
-    Ok(loopback)
-}
-
 fn check_pace(settings: &Settings) -> Result<(), ExtractError> {
     let rate = settings.requests_per_second;
     let detail = if rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
@@ -524,41 +487,4 @@ fn check_pace(settings: &Settings) -> Result<(), ExtractError> {
         detail: detail.to_owned(),
         hint: "leave both out to use the defaults".to_owned(),
     })
-}
-
-/// Looks names up and gives only addresses of the open internet, whatever the name server says.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> =
-                found.filter(|address| !is_private(address.ip())).collect();
-            if public.is_empty() {
-                return Err("the name leads to a private address".into());
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
-        })
-    }
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let shared = address.octets()[0] == 100 && (address.octets()[1] & 0xC0) == 64;
-            address.is_private()
-                || address.is_loopback()
-                || address.is_link_local()
-                || address.is_unspecified()
-                || address.is_broadcast()
-                || shared
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-        }
-    }
 }

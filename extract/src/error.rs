@@ -107,7 +107,7 @@ impl ExtractError {
             | ExtractError::Credentials { hint, .. }
             | ExtractError::WrongServer { hint, .. } => Some(hint.clone()),
             ExtractError::Refused { hint, .. } => hint.clone(),
-            ExtractError::Content { cause, .. } => content_hint(cause),
+            ExtractError::Content { cause, .. } => Some(content_hint(cause)),
             ExtractError::Unavailable { .. } => {
                 Some("run again later: it goes on from what was committed".to_owned())
             }
@@ -115,7 +115,9 @@ impl ExtractError {
             ExtractError::NoPaging { .. } => {
                 Some("the resource's path or key may be wrong: see its definition".to_owned())
             }
-            ExtractError::Batch { .. } => None,
+            ExtractError::Batch { .. } => {
+                Some("please report it, with the version and the resource".to_owned())
+            }
         }
     }
 
@@ -135,7 +137,7 @@ impl ExtractError {
     }
 }
 
-fn content_hint(cause: &DecodeError) -> Option<String> {
+fn content_hint(cause: &DecodeError) -> String {
     let text = match cause {
         DecodeError::NotRecords { found } if found.contains("HTML") => {
             "a login or maintenance page stands in the way: open coupa.url in a browser"
@@ -143,9 +145,21 @@ fn content_hint(cause: &DecodeError) -> Option<String> {
         DecodeError::NotRecords { found } if found.contains("XML") => {
             "something on the way drops the header Accept: application/json"
         }
-        _ => return None,
+        DecodeError::NotRecords { found } if found.contains("token") => {
+            "is coupa.url the instance's own address? if the token is too long, ask for fewer scopes"
+        }
+        DecodeError::NotRecords { .. } => {
+            "is coupa.url the instance's own address, and the resource's path right?"
+        }
+        DecodeError::TooLarge { .. } => {
+            "not even the ids alone could be read: something between here and Coupa changes the answers"
+        }
+        DecodeError::NotUtf8 { .. } => {
+            "something between here and Coupa changes the encoding of the answers"
+        }
+        _ => "something between here and Coupa cuts or changes the answers: run again later",
     };
-    Some(text.to_owned())
+    text.to_owned()
 }
 
 /// How much was tried before giving up; reads as `after 3 attempts, 0.4 s`.

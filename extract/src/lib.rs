@@ -6,9 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
+mod answer;
 mod client;
 mod decode;
 mod error;
+#[cfg(test)]
+mod faults;
+mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod limiter;
 mod page;
 mod passes;
@@ -17,6 +24,7 @@ mod range;
 mod read;
 mod retry;
 mod schema;
+mod scrub;
 #[cfg(test)]
 mod testing;
 mod token;

@@ -1,6 +1,5 @@
 //! What one request asks for: the query of a page, and the `fields` list made from a definition.
 
-use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemas::{Field, Kind, Resource};
 use serde_json::{Value, json};
@@ -89,13 +88,29 @@ fn entry(name: &str, kind: &Kind, path: &mut Vec<String>, extra_keys: &[Vec<Stri
 }
 
 /// A list's body begins with its bracket; an error object is no record, though it is JSON.
-pub(crate) fn check_list(body: &Bytes) -> Result<(), DecodeError> {
+pub(crate) fn check_list(body: &[u8]) -> Result<(), DecodeError> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    if body.trim_ascii_start().starts_with(b"{") {
-        let found = "one object, perhaps an error,";
-        return Err(DecodeError::NotRecords { found });
-    }
-    Ok(())
+    let found = match body.trim_ascii_start().first() {
+        None => "empty",
+        Some(b'{') => "one object, perhaps an error,",
+        _ => return Ok(()),
+    };
+    Err(DecodeError::NotRecords { found })
+}
+
+/// The query with another value for one of its words.
+pub(crate) fn with_word(
+    query: &[(String, String)],
+    name: &str,
+    value: String,
+) -> Vec<(String, String)> {
+    let mut query: Vec<(String, String)> = query
+        .iter()
+        .filter(|(word, _)| word != name)
+        .cloned()
+        .collect();
+    query.push((name.to_owned(), value));
+    query
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use crate::decode::{PageInfo, Seen};
 use crate::error::ExtractError;
-use crate::page::PAGE_ROWS;
+use crate::fetch::PageSize;
 use crate::range::Step;
 use crate::read::{Reader, Stop};
 
@@ -39,12 +39,13 @@ async fn pass(reader: &Reader, before: Option<&Contents>) -> Result<Contents, St
     let mut contents = Contents::new();
     let mut offset = 0;
     let mut repeated = 0;
+    let mut size = PageSize::default();
     loop {
         let mut query = reader.query.clone();
         query.push(("offset".to_owned(), offset.to_string()));
         let page = std::sync::Mutex::new(PageInfo::default());
         let step = reader
-            .page(&query, |info| {
+            .page(&query, &mut size, |info| {
                 page.lock().expect("no holder panics").clone_from(info);
                 let known = info.records.iter().all(|seen| {
                     let (key, hash) = identity(seen);
@@ -73,7 +74,7 @@ async fn pass(reader: &Reader, before: Option<&Contents>) -> Result<Contents, St
             repeated + 1
         };
         // A list that fits one page, from a server that gives it whatever the offset.
-        if repeated > 0 && page.records.len() < PAGE_ROWS {
+        if repeated > 0 && page.records.len() < size.asked() {
             return Ok(contents);
         }
         if repeated > MOST_REPEATED {

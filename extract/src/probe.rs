@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::client::Instance;
 use crate::decode::{DecodeError, is_secret};
 use crate::error::ExtractError;
+use crate::fetch::only_key;
 use crate::page::check_list;
 use crate::retry::{Retry, Trouble};
 
@@ -26,7 +27,7 @@ pub struct Probe {
 
 /// Asks for the newest record, whole.
 ///
-/// One request. Errors: as of a page; 403 names the scope that is missing.
+/// One request, unless its answer can not be read: then the key alone is asked for. Errors: as of a page; 403 names the scope that is missing.
 pub async fn probe(instance: &Instance, resource: &Resource) -> Result<Probe, ExtractError> {
     let mut query: Vec<(String, String)> = resource.query.clone().into_iter().collect();
     query.extend([
@@ -35,19 +36,53 @@ pub async fn probe(instance: &Instance, resource: &Resource) -> Result<Probe, Ex
         ("limit".to_owned(), "1".to_owned()),
     ]);
     let mut retry = Retry::new(&resource.name);
-    loop {
-        let answer = instance
+    let answer = loop {
+        let got = instance
             .get(&mut retry, &resource.path, &resource.scope, &query)
-            .await?;
-        let records = check_list(&answer.body).and_then(|()| records(&answer.body));
-        match records {
-            Ok(records) => return Ok(learn(resource, records.first(), answer.date)),
-            Err(error) => instance.wait(&mut retry, Trouble::Content(error)).await?,
+            .await;
+        let error = match got {
+            Ok(answer) => match check_list(&answer.body).and_then(|()| records(&answer.body)) {
+                Ok(records) => {
+                    let newest = records.first().and_then(Value::as_object);
+                    return Ok(learn(resource, newest, answer.date));
+                }
+                Err(error) => instance
+                    .wait(&mut retry, Trouble::Content(error))
+                    .await
+                    .err(),
+            },
+            Err(error) => Some(error),
+        };
+        match error {
+            None => {}
+            // It is a list, but its record is broken or too large: the key alone will do.
+            Some(ExtractError::Content { cause, .. })
+                if !matches!(cause, DecodeError::NotRecords { .. }) =>
+            {
+                break only_key(instance, &mut Retry::new(&resource.name), resource, &query)
+                    .await?;
+            }
+            Some(error) => return Err(error),
         }
-    }
+    };
+    let (record, date) = answer;
+    let mut probe = learn(resource, record.as_ref(), date);
+    probe.extra_keys.clear();
+    probe.notes.push(
+        "the newest record can not be read whole, so keys of the customer's own are not asked for"
+            .to_owned(),
+    );
+    Ok(probe)
 }
 
-fn records(body: &[u8]) -> Result<Vec<Value>, DecodeError> {
+/// A body that is read as a tree takes many times its size in memory.
+const TREE_LIMIT: usize = 4 << 20;
+
+pub(crate) fn records(body: &[u8]) -> Result<Vec<Value>, DecodeError> {
+    if body.len() > TREE_LIMIT {
+        let what = format!("more than {TREE_LIMIT} bytes for one record");
+        return Err(DecodeError::TooLarge { what });
+    }
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     serde_json::from_slice(body).map_err(|error| {
         if body.trim_ascii_start().starts_with(b"[") {
@@ -60,8 +95,11 @@ fn records(body: &[u8]) -> Result<Vec<Value>, DecodeError> {
     })
 }
 
-fn learn(resource: &Resource, newest: Option<&Value>, date: Option<DateTime<Utc>>) -> Probe {
-    let newest = newest.and_then(Value::as_object);
+fn learn(
+    resource: &Resource,
+    newest: Option<&Map<String, Value>>,
+    date: Option<DateTime<Utc>>,
+) -> Probe {
     let mut notes = Vec::new();
     let server_time = date.unwrap_or_else(|| {
         notes.push("the answers carry no Date, so the newest record's time is used".to_owned());
@@ -96,11 +134,11 @@ fn changed_at(resource: &Resource, record: &Map<String, Value>) -> Option<DateTi
         .map(|time| time.to_utc())
 }
 
-fn integer(value: &Value) -> Option<i64> {
+pub(crate) fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn member<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub(crate) fn member<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     record
         .get(name)
         .or_else(|| record.get(&name.replace('_', "-")))
@@ -159,7 +197,7 @@ mod tests {
 
     fn check(record: Value, date: Option<&str>, expected: (Option<i64>, &str, &[&str])) {
         let date = date.map(|date| date.parse().unwrap());
-        let probe = learn(&resource(), Some(&record), date);
+        let probe = learn(&resource(), record.as_object(), date);
         let keys: Vec<String> = probe.extra_keys.iter().map(|path| path.join(".")).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let time: DateTime<Utc> = expected.1.parse().unwrap();

@@ -17,10 +17,10 @@ use tokio::task::{JoinError, JoinSet};
 use crate::client::Instance;
 use crate::decode::{DecodeError, Decoded, Decoder, PageInfo, Stamp};
 use crate::error::ExtractError;
-use crate::page::{Payload, base_query, check_list};
+use crate::fetch::PageSize;
+use crate::page::{Payload, base_query};
 use crate::passes;
-use crate::range::{Disorder, Plan, Step};
-use crate::retry::{Retry, Trouble};
+use crate::range::{Disorder, Plan};
 
 /// One pass over a resource.
 #[derive(Debug, Clone)]
@@ -97,8 +97,10 @@ pub(crate) struct Reader {
     since: Option<i64>,
     plan: Mutex<Plan>,
     more: Notify,
-    decoder: AsyncMutex<Decoder>,
-    requests: AtomicU64,
+    pub decoder: AsyncMutex<Decoder>,
+    pub requests: AtomicU64,
+    /// Records set aside unread since the last page that could be read.
+    pub unread: AtomicU64,
     early: AtomicU64,
     notes: Mutex<Vec<String>>,
     batches: mpsc::Sender<Batch>,
@@ -171,6 +173,7 @@ fn joined(ended: Result<Result<(), Stop>, JoinError>) -> Result<(), Stop> {
 
 async fn walk(reader: &Reader, number: usize) -> Result<(), Stop> {
     let key = &reader.resource.key;
+    let mut size = PageSize::default();
     loop {
         let (last, end) = reader.plan().bounds(number);
         let mut query = reader.query.clone();
@@ -181,7 +184,9 @@ async fn walk(reader: &Reader, number: usize) -> Result<(), Stop> {
         let mut again = true;
         let step = loop {
             let step = reader
-                .page(&query, |page| reader.plan().advance(number, &page.records))
+                .page(&query, &mut size, |page| {
+                    reader.plan().advance(number, &page.records)
+                })
                 .await?;
             match step {
                 Ok(step) => break step,
@@ -222,6 +227,7 @@ impl Reader {
             decoder: AsyncMutex::new(Decoder::new(resource.clone(), stamp)),
             resource,
             requests: AtomicU64::new(0),
+            unread: AtomicU64::new(0),
             early: AtomicU64::new(0),
             notes: Mutex::new(Vec::new()),
             batches,
@@ -237,51 +243,12 @@ impl Reader {
         key.is_some_and(|key| key.kind == Kind::Int64)
     }
 
-    /// Fetches a page, decodes it, and keeps of it what `judge` says.
-    ///
-    /// An unreadable page is asked for again. If `judge` refuses the page, nothing of it is kept.
-    pub(crate) async fn page<Refusal>(
-        &self,
-        query: &[(String, String)],
-        judge: impl Fn(&PageInfo) -> Result<Step, Refusal>,
-    ) -> Result<Result<Step, Refusal>, Stop> {
-        let resource = &self.resource;
-        let mut retry = Retry::new(&resource.name);
-        loop {
-            let before = retry.attempts();
-            let answer = self
-                .instance
-                .get(&mut retry, &resource.path, &resource.scope, query)
-                .await?;
-            self.requests
-                .fetch_add(u64::from(retry.attempts() - before), Ordering::Relaxed);
-            let mut decoder = self.decoder.lock().await;
-            let page = check_list(&answer.body).and_then(|()| decoder.page(&answer.body));
-            match page {
-                Ok(page) => {
-                    let step = judge(&page);
-                    let keep = step.as_ref().map_or(0, |step| step.keep);
-                    self.count_early(&page, keep);
-                    decoder.keep(keep);
-                    return Ok(step);
-                }
-                Err(cause @ (DecodeError::Full | DecodeError::Batch(_))) => {
-                    return Err(self.batch_error(cause));
-                }
-                Err(error) => {
-                    drop(decoder);
-                    self.instance
-                        .wait(&mut retry, Trouble::Content(error))
-                        .await?;
-                }
-            }
-        }
-    }
-
     /// Sends what is gathered if that makes a batch, or if it is the last of it.
     pub(crate) async fn send(&self, is_last: bool) -> Result<(), Stop> {
         let mut decoder = self.decoder.lock().await;
-        let full = decoder.row_count() >= BATCH_ROWS || decoder.byte_count() >= BATCH_BYTES;
+        let full = decoder.row_count() >= BATCH_ROWS
+            || decoder.byte_count() >= BATCH_BYTES
+            || decoder.is_heavy();
         if !full && !is_last {
             return Ok(());
         }
@@ -300,7 +267,7 @@ impl Reader {
         unsent.map(drop).map_err(|cause| self.batch_error(cause))
     }
 
-    fn count_early(&self, page: &PageInfo, keep: usize) {
+    pub(crate) fn count_early(&self, page: &PageInfo, keep: usize) {
         let Some(since) = self.since else { return };
         let early = page.records[..keep]
             .iter()
@@ -320,7 +287,7 @@ impl Reader {
         self.plan.lock().expect("no holder panics")
     }
 
-    fn batch_error(&self, cause: DecodeError) -> Stop {
+    pub(crate) fn batch_error(&self, cause: DecodeError) -> Stop {
         Stop::from(ExtractError::Batch {
             resource: self.resource.name.clone(),
             cause,

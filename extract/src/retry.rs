@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::decode::DecodeError;
@@ -44,9 +45,13 @@ pub(crate) struct Patience {
     pub transient_cap: Duration,
     pub throttled: Duration,
     pub throttled_cap: Duration,
+    /// Least time that nobody asks after a refusal; what the server says may be longer.
+    pub pause: Duration,
     /// Coupa asks for five seconds between a token's issue and its first use.
     pub young_token: Duration,
     pub forbidden: Duration,
+    /// Some part of a wait.
+    pub jitter: fn(Duration) -> Duration,
 }
 
 impl Default for Patience {
@@ -56,8 +61,10 @@ impl Default for Patience {
             transient_cap: Duration::from_secs(30),
             throttled: Duration::from_secs(2),
             throttled_cap: Duration::from_secs(120),
+            pause: Duration::from_secs(1),
             young_token: Duration::from_secs(3),
             forbidden: Duration::from_secs(3),
+            jitter: random_part,
         }
     }
 }
@@ -66,8 +73,9 @@ const MOST_ATTEMPTS: u32 = 6;
 /// A throttled request was not at fault, and its waits grow longer.
 const MOST_THROTTLED: u32 = 10;
 /// A page that stays unreadable is not a matter of luck.
-const MOST_UNREADABLE: u32 = 3;
+pub(crate) const MOST_UNREADABLE: u32 = 3;
 const LONGEST_TRANSIENT: Duration = Duration::from_secs(300);
+const LONGEST_THROTTLED: Duration = Duration::from_secs(30 * 60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Retry {
@@ -91,6 +99,11 @@ impl Retry {
         self.attempts
     }
 
+    /// Answers so far that arrived and could not be read.
+    pub(crate) fn unreadable(&self) -> u32 {
+        self.unreadable
+    }
+
     pub(crate) fn effort(&self) -> Effort {
         Effort {
             attempts: self.attempts,
@@ -112,14 +125,19 @@ impl Retry {
         } else {
             MOST_ATTEMPTS
         };
-        let spent = self.attempts >= most
+        // Asked for in the same way, a page does not get smaller.
+        let hopeless = matches!(trouble, Trouble::Content(DecodeError::TooLarge { .. }));
+        let elapsed = self.started.elapsed();
+        let spent = hopeless
+            || self.attempts >= most
             || self.unreadable >= MOST_UNREADABLE
-            || (!throttled && self.started.elapsed() > LONGEST_TRANSIENT)
-            || !budget.spend(if matches!(trouble, Trouble::Timeout(_)) {
-                10
-            } else {
-                5
-            });
+            || match &trouble {
+                Trouble::Throttled { wait, .. } => {
+                    elapsed + wait.unwrap_or_default() > LONGEST_THROTTLED || !budget.refused()
+                }
+                Trouble::Timeout(_) => elapsed > LONGEST_TRANSIENT || !budget.spend(10),
+                _ => elapsed > LONGEST_TRANSIENT || !budget.spend(5),
+            };
         if spent {
             return Err(self.give_up(trouble));
         }
@@ -128,10 +146,10 @@ impl Retry {
             // Half of it is fixed: waits near zero would burn all attempts inside one window.
             Trouble::Throttled { wait, .. } => {
                 let backoff = doubled(patience.throttled, turn, patience.throttled_cap);
-                let jittered = backoff / 2 + jitter(backoff / 2);
+                let jittered = backoff / 2 + (patience.jitter)(backoff / 2);
                 jittered.max(wait.unwrap_or_default().min(LONGEST_RETRY_AFTER))
             }
-            _ => jitter(doubled(patience.transient, turn, patience.transient_cap)),
+            _ => (patience.jitter)(doubled(patience.transient, turn, patience.transient_cap)),
         })
     }
 
@@ -161,50 +179,82 @@ impl Retry {
     }
 }
 
-/// Tokens for retries, shared by all readers of an instance: when a server is down, not every
-/// page of every resource is tried to the end.
-pub(crate) struct Budget(Mutex<u32>);
+/// What all readers of an instance may still repeat: when a server is down, not every page of every
+/// resource is tried to the end.
+pub(crate) struct Budget(Mutex<Left>);
+
+struct Left {
+    /// For retries of what failed.
+    tokens: u32,
+    /// Refusals in a row are no failures, and cost no token; but they have to end.
+    refusals: u32,
+}
 
 const BUDGET: u32 = 100;
 
 impl Budget {
     pub(crate) fn new() -> Budget {
-        Budget(Mutex::new(BUDGET))
+        Budget(Mutex::new(Left {
+            tokens: BUDGET,
+            refusals: BUDGET,
+        }))
     }
 
     fn spend(&self, tokens: u32) -> bool {
         let mut left = self.0.lock().expect("no holder panics");
-        let Some(rest) = left.checked_sub(tokens) else {
+        let Some(rest) = left.tokens.checked_sub(tokens) else {
             return false;
         };
-        *left = rest;
+        left.tokens = rest;
+        true
+    }
+
+    fn refused(&self) -> bool {
+        let mut left = self.0.lock().expect("no holder panics");
+        let Some(rest) = left.refusals.checked_sub(1) else {
+            return false;
+        };
+        left.refusals = rest;
         true
     }
 
     pub(crate) fn refill(&self) {
         let mut left = self.0.lock().expect("no holder panics");
-        *left = (*left + 1).min(BUDGET);
+        left.tokens = (left.tokens + 1).min(BUDGET);
+        left.refusals = BUDGET;
     }
 }
 
 /// `Retry-After`: seconds, or a date, which counts from the answer's own `Date` and not our clock.
+///
+/// `None`: neither, so it is as if it were absent. At most a quarter of an hour.
 pub(crate) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         let seconds = value.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
     }
-    let until = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-    let now = chrono::DateTime::parse_from_rfc2822(date?).ok()?;
+    let (until, now) = (http_date(value)?, http_date(date?)?);
     let wait = (until - now).to_std().unwrap_or_default();
     Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+/// A date of HTTP, in any of its three forms, or of mail, as some servers write it.
+pub(crate) fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    match httpdate::parse_http_date(text) {
+        Ok(time) => Some(time.into()),
+        Err(_) => DateTime::parse_from_rfc2822(text)
+            .ok()
+            .map(|time| time.to_utc()),
+    }
 }
 
 fn doubled(base: Duration, turn: u32, cap: Duration) -> Duration {
     base.saturating_mul(1 << turn.min(16)).min(cap)
 }
 
-fn jitter(most: Duration) -> Duration {
+fn random_part(most: Duration) -> Duration {
     // A fresh hasher of the standard library is seeded at random.
     let random = RandomState::new().build_hasher().finish();
     most.mul_f64(random as f64 / u64::MAX as f64)
@@ -224,6 +274,14 @@ mod tests {
             ("99999999999999999999", seconds(900)),
             ("Wed, 21 Oct 2026 07:28:09 GMT", seconds(9)),
             ("Wed, 21 Oct 2026 07:00:00 GMT", seconds(0)),
+            ("Wednesday, 21-Oct-26 07:28:10 GMT", seconds(10)),
+            ("Wed Oct 21 07:28:11 2026", seconds(11)),
+            ("Wed, 21 Oct 2026 07:28:12 +0000", seconds(12)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", seconds(900)),
+            ("99999999999", seconds(900)),
+            ("7, 8", None),
+            ("7.5", None),
+            ("+7", None),
             ("-5", None),
             ("abc", None),
             ("1e400", None),

@@ -1,6 +1,16 @@
 //! A small definition for the tests of this crate.
 
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
 use schemas::{Field, Kind, Resource};
+
+use crate::answer::Answer;
+use crate::retry::Trouble;
+
+/// What answers instead of a server.
+pub(crate) type Network =
+    Arc<dyn Fn(reqwest::Request) -> BoxFuture<'static, Result<Answer, Trouble>> + Send + Sync>;
 
 pub(crate) fn field(name: &str, kind: Kind) -> Field {
     Field {

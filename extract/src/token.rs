@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::client::{Answer, Instance};
+use crate::answer::Answer;
+use crate::client::Instance;
 use crate::decode::DecodeError;
 use crate::error::ExtractError;
 use crate::retry::{Retry, Trouble};
@@ -79,7 +80,10 @@ async fn sign_in(instance: &Instance) -> Result<Token, ExtractError> {
         retry.count_attempt();
         let trouble = match instance.post_sign_in(&retry).await? {
             Ok(answer) if answer.status == 200 => match read_token(&answer) {
-                Some(token) => return Ok(token),
+                Some(token) => {
+                    instance.scrubber().add_token(&token.value);
+                    return Ok(token);
+                }
                 None => Trouble::Content(not_a_token(&answer)),
             },
             Ok(answer) => match answer.trouble() {
@@ -121,9 +125,14 @@ fn seconds(value: &Value) -> Option<u64> {
 
 fn not_a_token(answer: &Answer) -> DecodeError {
     let markup = answer.body.trim_ascii_start().starts_with(b"<");
-    DecodeError::NotRecords {
-        found: if markup { "an HTML page" } else { "no token" },
-    }
+    let found = if markup {
+        "an HTML page"
+    } else if answer.body.len() > LONGEST_TOKEN {
+        "a token longer than any server takes"
+    } else {
+        "no token"
+    };
+    DecodeError::NotRecords { found }
 }
 
 fn refusal(instance: &Instance, answer: &Answer, retry: &Retry) -> ExtractError {

@@ -4,7 +4,9 @@
 //! for it. So an absent object costs nothing, however many columns it has, and cutting back to row
 //! `n` needs no marks.
 
+use std::collections::HashMap;
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -62,6 +64,7 @@ impl Column {
             Kind::List(item) => Column::List(Box::new(List {
                 ends: vec![0],
                 nulls: NullBufferBuilder::new(0),
+                width: width(item),
                 items: Column::new(item, path),
                 item_field: Arc::new(schema::element(item)),
             })),
@@ -114,6 +117,16 @@ impl Column {
             Column::Object(object) => Arc::new(object.finish(rows)?),
             Column::List(list) => Arc::new(list.finish(rows)?),
         })
+    }
+}
+
+/// How many values one of that kind makes in the columns, those of lists in it left out.
+pub(super) fn width(kind: &Kind) -> usize {
+    match kind {
+        Kind::Object { fields, .. } => {
+            1 + fields.iter().map(|field| width(&field.kind)).sum::<usize>()
+        }
+        _ => 1,
     }
 }
 
@@ -313,6 +326,8 @@ impl Object {
 
 pub(super) struct List {
     pub items: Column,
+    /// Values that each item makes, given or not.
+    pub width: usize,
     ends: Vec<i32>,
     nulls: NullBufferBuilder,
     item_field: Arc<Field>,
@@ -362,7 +377,22 @@ pub(super) struct OwnKeys {
     values: Text,
     ends: Vec<i32>,
     nulls: NullBufferBuilder,
+    /// Where the keys of the last large row stand, as far as it was looked through.
+    index: HashMap<Box<str>, usize>,
+    indexed: Range<usize>,
 }
+
+/// What came of a key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pushed {
+    /// It is new, or has the same value as before.
+    Fits,
+    Differs,
+    TooMany,
+}
+
+pub(super) const MOST_OWN_KEYS: usize = 10_000;
+const FEW_KEYS: usize = 32;
 
 impl Default for OwnKeys {
     fn default() -> Self {
@@ -371,11 +401,18 @@ impl Default for OwnKeys {
             values: Text::default(),
             ends: vec![0],
             nulls: NullBufferBuilder::new(0),
+            index: HashMap::new(),
+            indexed: 0..0,
         }
     }
 }
 
 impl OwnKeys {
+    fn forget_index(&mut self) {
+        self.index = HashMap::new();
+        self.indexed = 0..0;
+    }
+
     /// Makes the map of that row present, if it is not.
     pub(super) fn open(&mut self, row: usize) {
         if self.ends.len() > row + 1 {
@@ -386,19 +423,43 @@ impl OwnKeys {
         self.nulls.append_non_null();
     }
 
-    /// Adds a key to the map of that row. `false`: the row has it already, with another value.
-    pub(super) fn push(&mut self, row: usize, key: &str, value: Option<&str>) -> bool {
+    /// Adds a key to the map of that row, unless it has it already.
+    pub(super) fn push(&mut self, row: usize, key: &str, value: Option<&str>) -> Pushed {
         self.open(row);
         let (start, end) = (self.ends[row] as usize, self.ends[row + 1] as usize);
-        if let Some(entry) = (start..end).find(|entry| self.keys.get(*entry) == Some(key)) {
-            return self.values.get(entry) == value;
+        if let Some(entry) = self.entry(start, end, key) {
+            return match self.values.get(entry) == value {
+                true => Pushed::Fits,
+                false => Pushed::Differs,
+            };
+        }
+        if end - start >= MOST_OWN_KEYS {
+            return Pushed::TooMany;
         }
         self.keys.push(end, key);
         if let Some(value) = value {
             self.values.push(end, value);
         }
         self.ends[row + 1] += 1;
-        true
+        Pushed::Fits
+    }
+
+    /// Where the key stands among those of a row. Few are looked through, many are looked up.
+    fn entry(&mut self, start: usize, end: usize, key: &str) -> Option<usize> {
+        if end - start < FEW_KEYS {
+            return (start..end).find(|entry| self.keys.get(*entry) == Some(key));
+        }
+        if self.indexed.start != start || self.indexed.end > end {
+            self.index.clear();
+            self.indexed = start..start;
+        }
+        for entry in self.indexed.end..end {
+            if let Some(key) = self.keys.get(entry) {
+                self.index.insert(key.into(), entry);
+            }
+        }
+        self.indexed.end = end;
+        self.index.get(key).copied()
     }
 
     fn pad(&mut self, rows: usize) {
@@ -414,10 +475,12 @@ impl OwnKeys {
         self.nulls.truncate(rows.min(self.nulls.len()));
         self.keys.truncate(last(&self.ends));
         self.values.truncate(last(&self.ends));
+        self.forget_index();
     }
 
     fn finish(&mut self, rows: usize) -> Result<MapArray, ArrowError> {
         self.pad(rows);
+        self.forget_index();
         let entry_count = last(&self.ends);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.keys.finish(entry_count)?),

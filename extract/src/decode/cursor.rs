@@ -4,6 +4,8 @@
 //! it stands, a key compared without being scanned, the end of each value, and a limit to nesting
 //! that holds inside skipped values too.
 
+use super::secret;
+
 /// What a value begins with; `End` where the text does, or at a byte that begins nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
@@ -22,6 +24,10 @@ pub(super) enum Token {
 pub(super) enum Stuck {
     Syntax,
     TooDeep,
+    /// A `\u` escape that is half a character.
+    NoCharacter,
+    /// A key names a secret, and the cursor is on its guard.
+    Secret,
 }
 
 pub(super) const DEPTH_LIMIT: usize = 64;
@@ -30,6 +36,7 @@ pub(super) const DEPTH_LIMIT: usize = 64;
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub at: usize,
+    guarded: bool,
 }
 
 /// A string between its quotes, as it stands in the text.
@@ -48,11 +55,29 @@ impl<'a> Quoted<'a> {
         let quoted = format!("\"{}\"", self.inner);
         serde_json::from_str::<String>(&quoted).ok().map(Into::into)
     }
+
+    /// Whether it is the key of a secret.
+    pub(super) fn names_secret(self) -> bool {
+        (self.escaped || secret::may_hold(self.inner))
+            && self.unescaped().is_none_or(|key| secret::is_secret(&key))
+    }
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str, at: usize) -> Cursor<'a> {
-        Cursor { text, at }
+        Cursor {
+            text,
+            at,
+            guarded: false,
+        }
+    }
+
+    /// One that skips no value in which a key names a secret.
+    pub(super) fn guarded(text: &'a str, at: usize) -> Cursor<'a> {
+        Cursor {
+            guarded: true,
+            ..Cursor::new(text, at)
+        }
     }
 
     /// The next byte that is not blank, 0 at the end.
@@ -177,7 +202,10 @@ impl<'a> Cursor<'a> {
                 self.enter(depth)?;
                 let mut more = !self.take(b'}');
                 while more {
-                    self.key()?;
+                    let key = self.key()?;
+                    if self.guarded && key.names_secret() {
+                        return Err(Stuck::Secret);
+                    }
                     self.skip(depth + 1)?;
                     more = self.another(b'}')?;
                 }
@@ -261,13 +289,28 @@ impl<'a> Cursor<'a> {
 fn escape_length(text: &[u8]) -> Result<usize, Stuck> {
     match text.get(1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
-        Some(b'u') => {
-            let digits = text.get(2..6).ok_or(Stuck::Syntax)?;
-            let hex = digits.iter().all(u8::is_ascii_hexdigit);
-            if hex { Ok(6) } else { Err(Stuck::Syntax) }
-        }
+        Some(b'u') => match code_unit(text)? {
+            0xD800..=0xDBFF => match code_unit(&text[6..]) {
+                Ok(0xDC00..=0xDFFF) => Ok(12),
+                _ => Err(Stuck::NoCharacter),
+            },
+            0xDC00..=0xDFFF => Err(Stuck::NoCharacter),
+            _ => Ok(6),
+        },
         _ => Err(Stuck::Syntax),
     }
+}
+
+/// The number of the escape that the text begins with.
+fn code_unit(text: &[u8]) -> Result<u32, Stuck> {
+    let digits = text
+        .strip_prefix(b"\\u")
+        .and_then(<[u8]>::first_chunk::<4>)
+        .ok_or(Stuck::Syntax)?;
+    digits.iter().try_fold(0, |number, digit| {
+        let value = char::from(*digit).to_digit(16).ok_or(Stuck::Syntax)?;
+        Ok(number * 16 + value)
+    })
 }
 
 const ONES: u64 = u64::MAX / 255;

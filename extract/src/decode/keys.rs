@@ -18,6 +18,8 @@ pub(super) enum Target {
     Custom,
     /// Documented and not taken, or not asked for.
     Skip,
+    /// It names a secret: the record is not read on before it is cleaned.
+    Secret,
 }
 
 /// The keys of one level.
@@ -50,6 +52,7 @@ pub(super) const OTHER: usize = 0;
 const UNSPELT: &str = "\u{1}";
 /// A record of ever new keys must not fill the memory.
 const MOST_KEYS: usize = 4_096;
+const LONGEST_KEY: usize = 256;
 
 impl Keys {
     pub(super) fn new<'a>(
@@ -74,14 +77,23 @@ impl Keys {
             follower: OTHER + 1,
         });
         for (position, name) in fields.enumerate() {
-            keys.add(name, Target::Field(position));
+            let secret = is_secret(name);
+            keys.add(
+                name,
+                if secret {
+                    Target::Secret
+                } else {
+                    Target::Field(position)
+                },
+            );
         }
         if captures {
             keys.add("custom_fields", Target::CustomFields);
         }
         for name in documented {
             if !keys.by_name.contains_key(name.as_str()) {
-                keys.add(name, Target::Skip);
+                let secret = is_secret(name);
+                keys.add(name, if secret { Target::Secret } else { Target::Skip });
             }
         }
         let last = keys.slots.len() - 1;
@@ -99,6 +111,17 @@ impl Keys {
             follower: slot + 1,
         });
         slot
+    }
+
+    /// Where a key goes that nobody declared.
+    fn target_of(&self, key: &str) -> Target {
+        if is_secret(key) {
+            Target::Secret
+        } else if self.captures {
+            Target::Custom
+        } else {
+            Target::Skip
+        }
     }
 
     /// The slot that is most likely next behind `previous` (`OTHER`: the first one).
@@ -129,12 +152,12 @@ impl Keys {
         let known = self.by_name.get(name.as_str()).copied();
         let slot = match known {
             Some(slot) => slot,
-            None if self.slots.len() < MOST_KEYS => {
-                let own = self.captures && !is_secret(key);
-                self.add(&name, if own { Target::Custom } else { Target::Skip })
+            None if self.slots.len() < MOST_KEYS && name.len() <= LONGEST_KEY => {
+                self.add(&name, self.target_of(key))
             }
             None => {
                 self.slots[OTHER].name.clone_from(&name);
+                self.slots[OTHER].target = self.target_of(key);
                 OTHER
             }
         };
@@ -151,7 +174,7 @@ impl Keys {
         Found {
             slot,
             target,
-            fresh: known.is_none() && target == Target::Custom,
+            fresh: known.is_none() && slot != OTHER && target == Target::Custom,
         }
     }
 
@@ -197,7 +220,7 @@ mod tests {
             ("left-out", Target::Skip),
             ("Own-key", Target::Custom),
             ("line_num", Target::Field(1)),
-            ("api-secret", Target::Skip),
+            ("api-secret", Target::Secret),
             ("id", Target::Field(0)),
         ];
         for _ in 0..2 {

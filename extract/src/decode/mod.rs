@@ -5,7 +5,9 @@
 
 mod column;
 mod cursor;
+mod encoding;
 mod keys;
+mod outcome;
 mod record;
 mod scalar;
 mod secret;
@@ -15,17 +17,17 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 use schemas::Resource;
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use self::column::{Column, Object, Text};
-use self::cursor::DEPTH_LIMIT;
+use self::cursor::{Cursor, DEPTH_LIMIT};
+use self::keys::normalise;
+pub use self::outcome::{DecodeError, Decoded, Drift, Misfit, PageInfo, Reason, Seen};
 use self::record::{Fault, Walk};
 pub(crate) use self::secret::is_secret;
-use self::split::{Records, Span};
+use self::split::{Members, Records, Span};
 use crate::schema::raw_schema;
 
 const PAGE_LIMIT: usize = 128 << 20;
@@ -34,6 +36,11 @@ const RECORD_LIMIT: usize = 16 << 20;
 const BATCH_LIMIT: usize = 1 << 30;
 /// How much of a record that is too large is shown.
 const SHOWN_LIMIT: usize = 1 << 20;
+/// Coupa gives 50 at a time; who ignores that may give a list that is not too long.
+const PAGE_RECORDS: usize = 20_000;
+/// Values that a page may make in the columns. Each takes some bytes even if it is absent.
+const PAGE_VALUES: usize = 16 << 20;
+const BATCH_VALUES: usize = 4 << 20;
 
 /// Reads the pages of one resource into one batch at a time.
 ///
@@ -60,6 +67,10 @@ pub struct Decoder {
     last_id: Option<i64>,
     page_start: Mark,
     marks: Vec<Mark>,
+    /// Values in the columns, given or not, of the page and of the batch; and what a record makes.
+    page_values: usize,
+    values: usize,
+    width: usize,
 }
 
 /// What every row of a run carries.
@@ -67,140 +78,6 @@ pub struct Decoder {
 pub struct Stamp {
     pub run_id: String,
     pub extracted_at: DateTime<Utc>,
-}
-
-/// One batch and what was learnt while reading it.
-#[derive(Debug)]
-pub struct Decoded {
-    /// Columns as `raw_schema`, rows in the order they were read.
-    pub batch: RecordBatch,
-    /// Records that did not fit; none of them is in the batch.
-    pub misfits: Vec<Misfit>,
-    pub pages: u64,
-    /// HTTP requests behind these pages, repeated ones included.
-    pub requests: u64,
-    /// JSON as received, before anything was taken out.
-    pub bytes: u64,
-    /// Decimals that lost digits to rounding.
-    pub rounded: u64,
-    /// Keys nobody declared, each once in the life of a decoder.
-    pub drift: Vec<Drift>,
-    /// Highest id in the batch.
-    pub last_id: Option<i64>,
-    /// What the source did that it should not have, a sentence each.
-    pub notes: Vec<String>,
-}
-
-/// A record that does not fit its definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
-    pub id: Option<String>,
-    /// Dotted path of the field, empty for the record itself.
-    pub field: String,
-    pub reason: Reason,
-    /// What was expected and what kind of thing was found; never the value.
-    pub detail: String,
-    /// The record as received, secrets removed.
-    pub raw: String,
-}
-
-/// Why a record does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    MissingKey,
-    WrongType,
-    OutOfRange,
-    DuplicateKey,
-    TooDeep,
-    TooLarge,
-    Syntax,
-    Encoding,
-    NotARecord,
-}
-
-impl Reason {
-    /// The word that stands in the quarantine table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::MissingKey => "missing_key",
-            Reason::WrongType => "wrong_type",
-            Reason::OutOfRange => "out_of_range",
-            Reason::DuplicateKey => "duplicate_key",
-            Reason::TooDeep => "too_deep",
-            Reason::TooLarge => "too_large",
-            Reason::Syntax => "syntax",
-            Reason::Encoding => "encoding",
-            Reason::NotARecord => "not_a_record",
-        }
-    }
-}
-
-/// A key that is neither declared nor documented: a legacy custom field, or something new.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drift {
-    /// Dotted, in snake case.
-    pub path: String,
-    /// Id of the first record that had it.
-    pub example_id: Option<String>,
-}
-
-/// One page as it was read, record by record.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PageInfo {
-    pub records: Vec<Seen>,
-}
-
-/// One record of a page, whether it fitted or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// The key, if it is an integer.
-    pub id: Option<i64>,
-    /// The watermark, microseconds UTC.
-    pub changed_at: Option<i64>,
-    /// The first eight bytes of the content hash; 0 for a misfit.
-    pub hash: u64,
-    pub fits: bool,
-}
-
-/// A page that can not be read at all. Nothing of it was kept.
-#[derive(Debug, Error)]
-pub enum DecodeError {
-    #[error("the page ends at byte {at}, inside a record or before its closing bracket")]
-    Truncated { at: usize },
-    #[error("the page is not well-formed JSON at byte {at}")]
-    Malformed { at: usize },
-    #[error("the page is not UTF-8 at byte {at}")]
-    NotUtf8 { at: usize },
-    #[error("the answer is {found}, not a list of records in JSON")]
-    NotRecords { found: &'static str },
-    #[error("the page has {bytes} bytes, more than {PAGE_LIMIT}")]
-    TooLarge { bytes: usize },
-    #[error("the batch is full, it has to be taken before the next page")]
-    Full,
-    #[error("the columns do not make a batch")]
-    Batch(#[from] ArrowError),
-}
-
-impl DecodeError {
-    pub(crate) fn not_records(text: &str) -> DecodeError {
-        let head: String = text
-            .chars()
-            .take(64)
-            .collect::<String>()
-            .to_ascii_lowercase();
-        let found = if head.starts_with("<!doctype html") || head.starts_with("<html") {
-            "an HTML page"
-        } else if head.starts_with("<?xml") {
-            "XML"
-        } else if head.starts_with('<') {
-            "HTML or XML"
-        } else if head.starts_with('"') || head.starts_with("null") {
-            "a single value"
-        } else {
-            "something else"
-        };
-        DecodeError::NotRecords { found }
-    }
 }
 
 /// How far the columns stood after a record.
@@ -214,6 +91,11 @@ struct Mark {
 impl Decoder {
     pub fn new(resource: Arc<Resource>, stamp: Stamp) -> Decoder {
         let position = |name: &str| resource.fields.iter().position(|field| field.name == name);
+        let width = resource
+            .fields
+            .iter()
+            .map(|field| column::width(&field.kind))
+            .sum();
         Decoder {
             schema: raw_schema(&resource),
             key: position(&resource.key),
@@ -231,6 +113,9 @@ impl Decoder {
             last_id: None,
             page_start: Mark::default(),
             marks: Vec::new(),
+            page_values: 0,
+            values: 0,
+            width,
         }
     }
 
@@ -239,21 +124,26 @@ impl Decoder {
     /// Errors: the page as a whole is unreadable. Nothing of it is kept then.
     pub fn page(&mut self, body: &[u8]) -> Result<PageInfo, DecodeError> {
         if body.len() > PAGE_LIMIT {
-            return Err(DecodeError::TooLarge { bytes: body.len() });
+            let what = format!("{} bytes, at most {PAGE_LIMIT}", body.len());
+            return Err(DecodeError::TooLarge { what });
         }
         if self.bytes as usize + body.len() > BATCH_LIMIT {
             return Err(DecodeError::Full);
         }
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-        let text = std::str::from_utf8(body).map_err(|error| DecodeError::NotUtf8 {
-            at: error.valid_up_to(),
-        })?;
-        self.page_start = self.mark();
-        self.marks.clear();
-        match self.records(text) {
+        encoding::check_start(body)?;
+        self.begin_page();
+        let read = match std::str::from_utf8(body) {
+            Ok(text) => self.records(text, &[]),
+            Err(_) => {
+                encoding::mend(body).and_then(|mended| self.records(&mended.text, &mended.places))
+            }
+        };
+        match read {
             Ok(info) => {
                 self.pages += 1;
                 self.bytes += body.len() as u64;
+                self.values += self.page_values;
                 Ok(info)
             }
             Err(error) => {
@@ -261,6 +151,47 @@ impl Decoder {
                 Err(error)
             }
         }
+    }
+
+    /// Makes a misfit of a record that no page could bring, as a page of its own.
+    pub(crate) fn set_aside(
+        &mut self,
+        id: Option<i64>,
+        reason: Reason,
+        detail: String,
+        raw: String,
+    ) -> PageInfo {
+        self.begin_page();
+        self.pages += 1;
+        let seen = Seen {
+            id: id.filter(|id| *id > 0),
+            changed_at: None,
+            hash: 0,
+            fits: false,
+        };
+        self.last_id = self.last_id.max(seen.id);
+        self.misfits.push(Misfit {
+            id: id.map(|id| id.to_string()),
+            field: String::new(),
+            reason,
+            detail,
+            raw,
+        });
+        self.marks.push(self.mark());
+        PageInfo {
+            records: vec![seen],
+        }
+    }
+
+    fn begin_page(&mut self) {
+        self.page_start = self.mark();
+        self.marks.clear();
+        self.page_values = 0;
+    }
+
+    /// Whether what was gathered takes much more memory than its text: short records, many columns.
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.values > BATCH_VALUES
     }
 
     /// Rows gathered for the next batch.
@@ -293,6 +224,7 @@ impl Decoder {
         columns.extend(stamped);
         self.hashes.clear();
         self.marks.clear();
+        self.values = 0;
         self.page_start = Mark::default();
         Ok(Decoded {
             batch: RecordBatch::try_new(self.schema.clone(), columns)?,
@@ -341,18 +273,23 @@ impl Decoder {
         self.hashes.truncate(rows);
     }
 
-    fn records(&mut self, text: &str) -> Result<PageInfo, DecodeError> {
-        let guarded = secret::may_hold(text);
+    /// `broken`: where the text was mended.
+    fn records(&mut self, text: &str, broken: &[usize]) -> Result<PageInfo, DecodeError> {
         let mut info = PageInfo::default();
         let mut records = Records::new(text);
         while records.advance()? {
-            let seen = if guarded {
-                self.guarded_record(&mut records)?
-            } else {
+            let seen = if broken.is_empty() {
                 self.record(text, &mut records)?
+            } else {
+                self.cleaned_record(&mut records, broken)?
             };
             info.records.push(seen);
             self.marks.push(self.mark());
+            self.page_values += self.width + self.walk.values;
+            if self.page_values > PAGE_VALUES || info.records.len() > PAGE_RECORDS {
+                let what = format!("more than {PAGE_VALUES} values or {PAGE_RECORDS} records");
+                return Err(DecodeError::TooLarge { what });
+            }
         }
         Ok(info)
     }
@@ -365,37 +302,55 @@ impl Decoder {
                 records.at = end;
                 Ok(self.keep_row(&page[start..end]))
             }
-            read => {
-                let span = records.span()?;
-                if let Some(fault) = oversize(&span) {
-                    return Ok(self.drop_row(fault, span.text, ""));
-                }
-                let fault = read.expect_err("a span that is not oversize is one that failed");
-                Ok(self.drop_row(fault, span.text, span.text))
+            // Broken, or with a secret in it, or both: then neither its end nor its text is certain.
+            _ => {
+                self.forget_row();
+                self.cleaned_record(records, &[])
             }
         }
     }
 
+    /// What was read of the row that is not kept.
+    fn forget_row(&mut self) {
+        self.cut(self.row_count());
+        self.walk.rounded = self.marks.last().unwrap_or(&self.page_start).rounded;
+    }
+
     /// Cleans the record before it is read: no column can hold what the text no longer does.
-    fn guarded_record(&mut self, records: &mut Records<'_>) -> Result<Seen, DecodeError> {
+    fn cleaned_record(
+        &mut self,
+        records: &mut Records<'_>,
+        broken: &[usize],
+    ) -> Result<Seen, DecodeError> {
+        let start = records.at;
         let span = records.span()?;
+        let first_broken = broken.partition_point(|place| *place < start);
+        let mended = broken
+            .get(first_broken)
+            .is_some_and(|place| *place < records.at);
         let guarded = secret::may_hold(span.text);
         let cleaned = guarded.then(|| secret::remove(span.text));
         let text = cleaned.as_deref().unwrap_or(span.text);
-        if let Some(fault) = oversize(&span) {
-            return Ok(self.drop_row(fault, text, ""));
-        }
-        let read = self.decode(text, 0).and_then(|end| match text.len() - end {
-            0 => Ok(()),
-            _ => Err(Fault::syntax()),
-        });
+        // Text that does not parse can not be trusted to have been cleaned.
+        let whole = Cursor::new(span.text, 0)
+            .skip(0)
+            .is_ok_and(|read| read.len() == span.text.len());
+        let raw = if whole || !guarded { text } else { "" };
+        let read = match oversize(&span) {
+            Some(fault) => Err(fault),
+            None if mended => Err(Fault::encoding()),
+            None if !whole && guarded => Err(Fault::syntax()),
+            None => self.decode(text, 0).and_then(|end| match text.len() - end {
+                0 => Ok(()),
+                _ => Err(Fault::syntax()),
+            }),
+        };
         Ok(match read {
             Ok(()) => self.keep_row(text),
-            // Text that does not parse can not be trusted to have been cleaned.
-            Err(fault) if guarded && fault.reason == Reason::Syntax => {
-                self.drop_row(fault, "", text)
+            Err(fault) => {
+                let id = self.key_in(text);
+                self.drop_keyed(fault, raw, id)
             }
-            Err(fault) => self.drop_row(fault, text, text),
         })
     }
 
@@ -410,7 +365,7 @@ impl Decoder {
 
     fn keep_row(&mut self, text: &str) -> Seen {
         let row = self.row_count();
-        self.note_drift(row, text);
+        self.note_drift(row, None);
         let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let seen = Seen {
             id: self.id_at(row),
@@ -424,18 +379,18 @@ impl Decoder {
         seen
     }
 
-    /// Sets the record aside with `raw`; its key is in the columns, or looked for in `text`.
-    fn drop_row(&mut self, fault: Fault, raw: &str, text: &str) -> Seen {
+    /// Sets the record aside; its key is in the columns, or else `id`.
+    fn drop_keyed(&mut self, fault: Fault, raw: &str, id: Option<String>) -> Seen {
         let row = self.row_count();
-        self.note_drift(row, text);
-        let id = self
-            .key_at(row)
-            .or_else(|| leading_id(raw, &self.resource.key))
-            .or_else(|| self.key_in(text));
-        self.cut(row);
-        self.walk.rounded = self.marks.last().unwrap_or(&self.page_start).rounded;
+        let id = self.key_at(row).or(id);
+        self.note_drift(row, id.as_deref());
+        self.forget_row();
         let seen = Seen {
-            id: id.as_deref().and_then(|id| id.parse().ok()),
+            // Only a key that could be one has a place in the order.
+            id: id
+                .as_deref()
+                .and_then(|id| id.parse().ok())
+                .filter(|id| *id > 0),
             changed_at: None,
             hash: 0,
             fits: false,
@@ -479,21 +434,23 @@ impl Decoder {
         }
     }
 
-    /// The key of a record that failed before its key was reached.
+    /// The key of a record that failed, wherever it stands.
     fn key_in(&self, text: &str) -> Option<String> {
-        let spellings = [
-            self.resource.key.clone(),
-            self.resource.key.replace('_', "-"),
-        ];
-        let record: serde_json::Value = serde_json::from_str(text).ok()?;
-        spellings.iter().find_map(|key| {
-            let value = record.get(key)?;
-            let word = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            let short = word.len() <= 64 && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            (short && word != "null").then_some(word)
-        })
+        let mut name = String::new();
+        let (_, value) = Members::new(text)?.find(|(key, _)| {
+            match key.contains('\\') {
+                true => normalise(
+                    &serde_json::from_str::<String>(key).unwrap_or_default(),
+                    &mut name,
+                ),
+                false => normalise(&key[1..key.len() - 1], &mut name),
+            }
+            name == self.resource.key
+        })?;
+        let word = value.trim_matches('"');
+        let short =
+            (1..=64).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (short && word != "null").then(|| word.to_owned())
     }
 
     fn changed_at(&self, row: usize) -> Option<i64> {
@@ -503,17 +460,26 @@ impl Decoder {
         }
     }
 
-    fn note_drift(&mut self, row: usize, text: &str) {
+    fn note_drift(&mut self, row: usize, id: Option<&str>) {
         if self.walk.fresh_keys.is_empty() {
             return;
         }
-        let example_id = self.key_at(row).or_else(|| self.key_in(text));
+        let example_id = self.key_at(row).or_else(|| id.map(str::to_owned));
         let fresh = std::mem::take(&mut self.walk.fresh_keys);
         self.drift.extend(fresh.into_iter().map(|path| Drift {
             path,
             example_id: example_id.clone(),
         }));
     }
+}
+
+/// The start of a body that is no page, for people to look at; empty if it may hold a secret.
+pub(crate) fn shown(body: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(&body[..body.len().min(SHOWN_LIMIT)]).into_owned();
+    if secret::may_hold(&text) {
+        text.clear();
+    }
+    text
 }
 
 fn oversize(span: &Span<'_>) -> Option<Fault> {
@@ -533,18 +499,26 @@ fn oversize(span: &Span<'_>) -> Option<Fault> {
     })
 }
 
-/// The id of a record that begins with it, as Coupa's do.
-fn leading_id(text: &str, key: &str) -> Option<String> {
-    let rest = text.strip_prefix('{')?.trim_start().strip_prefix('"')?;
-    let rest = rest.strip_prefix(key)?.strip_prefix('"')?.trim_start();
-    let rest = rest.strip_prefix(':')?.trim_start();
-    let digits = rest.len()
-        - rest
-            .trim_start_matches(|letter: char| letter.is_ascii_digit())
-            .len();
-    (1..=19)
-        .contains(&digits)
-        .then(|| rest[..digits].to_owned())
+/// Every reading of a scalar, for its checks: what one reading says, the others do not contradict.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn scalars(text: &[u8]) {
+    let integer = scalar::integer(text);
+    let decimal = scalar::decimal(text, 38, 9);
+    if let Some(integer) = integer {
+        assert!(scalar::is_number(text));
+        let exact = Some((i128::from(integer) * 1_000_000_000, false));
+        assert_eq!(decimal, exact);
+    }
+    if decimal.is_some() {
+        assert!(scalar::is_number(text));
+    }
+    let (date, time) = (scalar::date(text), scalar::timestamp(text));
+    assert_eq!(date.is_some(), time.is_some());
+    if let (Some(date), Some(time)) = (date, time) {
+        // An offset moves the time by a day at most.
+        let days = time.div_euclid(86_400_000_000) - i64::from(date);
+        assert!(days.abs() <= 1, "{days}");
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! The first misfit ends the walk; whoever called cuts the columns back.
 
 use super::Reason;
-use super::column::{Column, List, Object, join};
+use super::column::{Column, List, MOST_OWN_KEYS, Object, Pushed, join};
 use super::cursor::{Cursor, DEPTH_LIMIT, Quoted, Stuck, Token};
 use super::keys::{Found, OTHER, Target, normalise};
 use super::scalar;
@@ -17,9 +17,11 @@ pub(super) fn decode(
     walk: &mut Walk,
 ) -> Result<usize, Fault> {
     walk.fault = None;
+    walk.values = 0;
+    walk.repeats = 0;
     walk.path.clear();
     let mut reader = Reader {
-        cursor: Cursor::new(text, at),
+        cursor: Cursor::guarded(text, at),
         walk,
     };
     let read = reader.record(root, row);
@@ -27,8 +29,10 @@ pub(super) fn decode(
     read.map(|()| end).map_err(|Refused| {
         let (reason, detail) = walk.fault.take().expect("whoever refuses says why");
         walk.path.reverse();
+        let mut field = walk.path.join(".");
+        field.truncate(field.floor_char_boundary(FIELD_LIMIT));
         Fault {
-            field: walk.path.join("."),
+            field,
             reason,
             detail,
         }
@@ -50,8 +54,22 @@ impl Fault {
             detail: NOT_JSON.to_owned(),
         }
     }
+
+    pub(super) fn encoding() -> Fault {
+        Fault {
+            field: String::new(),
+            reason: Reason::Encoding,
+            detail: "bytes that are not UTF-8".to_owned(),
+        }
+    }
 }
 
+/// A key may be as long as a record.
+const FIELD_LIMIT: usize = 200;
+/// Values that the lists of one record may make: 10,000 lines of an invoice are a tenth of it.
+const RECORD_VALUES: usize = 8 << 20;
+/// Each one is looked for from the beginning.
+const MOST_REPEATS: u32 = 8;
 const NOT_JSON: &str = "the record is not well-formed JSON";
 
 /// What the walk through records gathers.
@@ -61,6 +79,10 @@ pub(super) struct Walk {
     pub rounded: u64,
     /// Paths of keys seen for the first time that nobody declared.
     pub fresh_keys: Vec<String>,
+    /// Values that the lists of the record make.
+    pub values: usize,
+    /// Keys of the record that stand twice.
+    repeats: u32,
     fault: Option<(Reason, String)>,
     /// Innermost first.
     path: Vec<String>,
@@ -94,6 +116,8 @@ impl<'a> Reader<'a, '_> {
     fn stuck<T>(&mut self, stuck: Stuck) -> Result<T, Refused> {
         match stuck {
             Stuck::Syntax => self.misfit(Reason::Syntax, NOT_JSON.to_owned()),
+            Stuck::NoCharacter => self.no_character(),
+            Stuck::Secret => self.secret(),
             Stuck::TooDeep => {
                 let detail = format!("nested more than {DEPTH_LIMIT} deep");
                 self.misfit(Reason::TooDeep, detail)
@@ -114,6 +138,12 @@ impl<'a> Reader<'a, '_> {
         self.misfit(Reason::DuplicateKey, "the key stands twice".to_owned())
     }
 
+    /// No misfit, if the record can be cleaned: whoever called does that first.
+    #[cold]
+    fn secret<T>(&mut self) -> Result<T, Refused> {
+        self.misfit(Reason::Syntax, "a secret could not be taken out".to_owned())
+    }
+
     fn record(&mut self, root: &mut Object, row: usize) -> Result<(), Refused> {
         match self.cursor.token() {
             Token::Object => self.object(root, row, 0),
@@ -126,6 +156,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn object(&mut self, object: &mut Object, row: usize, depth: usize) -> Result<(), Refused> {
+        let start = self.cursor.at;
         let entered = self.cursor.enter(depth);
         self.ok(entered)?;
         object.open(row);
@@ -134,7 +165,7 @@ impl<'a> Reader<'a, '_> {
         while more {
             let found = self.key(object, previous)?;
             previous = found.slot;
-            if let Err(refused) = self.member(object, row, &found, depth + 1) {
+            if let Err(refused) = self.member(object, row, &found, (start, depth + 1)) {
                 self.walk.path.push(object.keys.name(found.slot).to_owned());
                 return Err(refused);
             }
@@ -165,17 +196,18 @@ impl<'a> Reader<'a, '_> {
         object: &mut Object,
         row: usize,
         found: &Found,
-        depth: usize,
+        (start, depth): (usize, usize),
     ) -> Result<(), Refused> {
         match found.target {
             Target::Field(_) | Target::CustomFields if already_seen(object, found.slot) => {
-                self.duplicate()
+                self.repeated(object.keys.name(found.slot), start, depth)
             }
             Target::Field(position) => self.value(&mut object.fields[position], row, depth),
             Target::Skip => {
                 let skipped = self.cursor.skip(depth);
                 self.ok(skipped).map(drop)
             }
+            Target::Secret => self.secret(),
             Target::CustomFields => self.own_keys(object, row, depth),
             Target::Custom => {
                 let name = object.keys.name(found.slot);
@@ -188,12 +220,63 @@ impl<'a> Reader<'a, '_> {
                     .own
                     .as_mut()
                     .expect("only a level that captures has such keys");
-                if own.push(row, name, present(value)) {
-                    return Ok(());
-                }
-                self.duplicate()
+                let pushed = own.push(row, name, present(value));
+                self.pushed(pushed)
             }
         }
+    }
+
+    #[inline]
+    fn pushed(&mut self, pushed: Pushed) -> Result<(), Refused> {
+        match pushed {
+            Pushed::Fits => Ok(()),
+            Pushed::Differs => self.duplicate(),
+            Pushed::TooMany => {
+                let detail = format!("more than {MOST_OWN_KEYS} keys that nobody declared");
+                self.misfit(Reason::TooLarge, detail)
+            }
+        }
+    }
+
+    /// A key that stands twice fits if it says the same both times.
+    #[cold]
+    fn repeated(&mut self, name: &str, start: usize, depth: usize) -> Result<(), Refused> {
+        self.walk.repeats += 1;
+        if self.walk.repeats > MOST_REPEATS {
+            return self.duplicate();
+        }
+        let value = self.cursor.skip(depth);
+        let value = self.ok(value)?;
+        let mut earlier = self.cursor.clone();
+        earlier.at = start + 1;
+        let mut spelling = String::new();
+        while let (Ok(key), Ok(first)) = (earlier.key(), earlier.skip(depth)) {
+            if let Some(key) = key.unescaped() {
+                normalise(&key, &mut spelling);
+                if spelling == name {
+                    return if first == value {
+                        Ok(())
+                    } else {
+                        self.duplicate()
+                    };
+                }
+            }
+            if earlier.another(b'}') != Ok(true) {
+                break;
+            }
+        }
+        self.duplicate()
+    }
+
+    /// Another item of a list: what it makes in the columns, though it may be but two brackets.
+    #[inline]
+    fn count(&mut self, width: usize) -> Result<(), Refused> {
+        self.walk.values += width;
+        if self.walk.values > RECORD_VALUES {
+            let detail = format!("more than {RECORD_VALUES} values");
+            return self.misfit(Reason::TooLarge, detail);
+        }
+        Ok(())
     }
 
     /// The object `custom-fields`, each member an entry of the map.
@@ -226,15 +309,20 @@ impl<'a> Reader<'a, '_> {
         let mut more = !self.cursor.take(b'}');
         while more {
             let key = self.cursor.key();
-            let Some(key) = self.ok(key)?.unescaped() else {
+            let key = self.ok(key)?;
+            if key.names_secret() {
+                return self.secret();
+            }
+            let Some(key) = key.unescaped() else {
                 return self.no_character();
             };
             normalise(&key, &mut name);
             let value = self.cursor.skip(depth + 1);
             let value = self.ok(value)?;
-            if !own.push(row, &name, present(value)) {
+            let pushed = own.push(row, &name, present(value));
+            if let Err(refused) = self.pushed(pushed) {
                 self.walk.path.push(name);
-                return self.duplicate();
+                return Err(refused);
             }
             let another = self.cursor.another(b'}');
             more = self.ok(another)?;
@@ -298,6 +386,7 @@ impl<'a> Reader<'a, '_> {
                 let mut item = list.open(row);
                 let mut more = !self.cursor.take(b']');
                 while more {
+                    self.count(list.width)?;
                     self.value(&mut list.items, item, depth + 1)?;
                     item += 1;
                     let another = self.cursor.another(b']');
@@ -308,6 +397,7 @@ impl<'a> Reader<'a, '_> {
             }
             // One object where a list is declared: a list of one, as XML turned into JSON has it.
             (Token::Object, Column::Object(_)) => {
+                self.count(list.width)?;
                 let item = list.open(row);
                 self.value(&mut list.items, item, depth)?;
                 list.close(item + 1);

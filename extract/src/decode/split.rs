@@ -162,6 +162,53 @@ fn string_end(bytes: &[u8], open: usize) -> Result<usize, DecodeError> {
     }
 }
 
+/// The members of an object as text, by brackets and quotes alone: what stands wrongly in one of them
+/// does not hide the others.
+pub(super) struct Members<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Members<'a> {
+    /// `None`: no object.
+    pub(super) fn new(text: &'a str) -> Option<Members<'a>> {
+        text.starts_with('{').then_some(Members { text, at: 1 })
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    /// The key with its quotes, and its value.
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.text.as_bytes();
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',');
+        let key = self.at + bytes.get(self.at..)?.iter().position(|byte| !blank(byte))?;
+        if bytes[key] != b'"' {
+            return None;
+        }
+        let key_end = string_end(bytes, key).ok()?;
+        let mut at = key_end;
+        let mut depth = 0_usize;
+        while at < bytes.len() {
+            match bytes[at] {
+                b'"' => {
+                    at = string_end(bytes, at).ok()?;
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b',' | b'}' | b']' if depth == 0 => break,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            at += 1;
+        }
+        self.at = at;
+        let value = self.text[key_end..at].trim_start().strip_prefix(':')?;
+        Some((&self.text[key..key_end], value.trim()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +248,23 @@ mod tests {
             ]),
         );
         check(r#"[{"a":[{"b":{}}]}]"#, Ok(&[(r#"{"a":[{"b":{}}]}"#, 4)]));
+    }
+
+    #[test]
+    fn members_are_found_behind_a_broken_one() {
+        let text = r#"{ "a" : NaN, "b":[{"id":1},"]"] ,"c\u0064":"\ud800", "id": 7 }"#;
+        let members: Vec<_> = Members::new(text).unwrap().collect();
+        let expected = [
+            (r#""a""#, "NaN"),
+            (r#""b""#, r#"[{"id":1},"]"]"#),
+            (r#""c\u0064""#, r#""\ud800""#),
+            (r#""id""#, "7"),
+        ];
+        assert_eq!(members, expected);
+        for length in 1..text.len() {
+            Members::new(&text[..length]).unwrap().for_each(drop);
+        }
+        assert!(Members::new("[1]").is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use self::server::{Fault, Server};
 use super::*;
-use crate::client::Settings;
+use crate::client::{Settings, Tuning};
 use crate::error::Kind as ErrorKind;
 use crate::probe::probe;
 use crate::retry::Patience;
@@ -25,10 +25,16 @@ fn instance(server: &Server, max_in_flight: usize) -> Instance {
         transient_cap: short,
         throttled: short,
         throttled_cap: short,
+        pause: short,
         young_token: short,
         forbidden: short,
+        ..Patience::default()
     };
-    Instance::with_patience(settings(&server.address, max_in_flight), patience).unwrap()
+    let tuning = Tuning {
+        patience,
+        ..Tuning::default()
+    };
+    Instance::tuned(settings(&server.address, max_in_flight), tuning).unwrap()
 }
 
 fn settings(url: &str, max_in_flight: usize) -> Settings {

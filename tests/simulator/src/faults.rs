@@ -44,6 +44,8 @@ pub enum On {
 pub enum Effect {
     /// An error answer with this status.
     Status { code: u16, retry_after: Option<u32> },
+    /// An error answer with any text as its `Retry-After`: a date, or nonsense.
+    RetryAfter { code: u16, value: String },
     /// The connection is reset without an answer.
     Reset,
     /// The connection is reset after so many bytes of the answer.
@@ -56,6 +58,12 @@ pub enum Effect {
     Empty,
     /// 200 with a body that is not JSON.
     Garbage,
+    /// 200 with a page for people, as of a login or of maintenance.
+    Html,
+    /// The right answer, packed and cut before its end.
+    CutGzip,
+    /// The right answer, so many bytes a second.
+    Drip { bytes: u64 },
 }
 
 impl Fault {
@@ -138,9 +146,10 @@ impl Faults {
     }
 }
 
-/// Reads `[resource:]effect[xTIMES]`, several separated by commas. Effects: a status (`503`), `reset`,
-/// `cut=BYTES`, `delay=MILLISECONDS`, `ignore=PARAMETER`, `empty`, `garbage`.
-/// Example: `invoices:503x3,purchase_orders:delay=200,ignore=id[gt]`.
+/// Reads `[resource:]effect[xTIMES]`, several separated by commas. Effects: a status (`503`), or one with
+/// a `Retry-After` (`429=7`, or `429=date` for five seconds from now as a date); `reset`, `cut=BYTES`,
+/// `cut-gzip`, `delay=MILLISECONDS`, `drip=BYTES` a second, `ignore=PARAMETER`, `empty`, `garbage`, `html`.
+/// Example: `invoices:503x3,users:429=7x2,purchase_orders:delay=200,ignore=id[gt]`.
 impl FromStr for Faults {
     type Err = String;
 
@@ -165,20 +174,36 @@ impl FromStr for Faults {
                 "reset" => Effect::Reset,
                 "empty" => Effect::Empty,
                 "garbage" => Effect::Garbage,
+                "html" => Effect::Html,
+                "cut-gzip" => Effect::CutGzip,
+                "drip" => Effect::Drip {
+                    bytes: number()?.max(1),
+                },
                 "cut" => Effect::Cut { bytes: number()? },
                 "delay" => Effect::Delay(Duration::from_millis(number()?)),
                 "ignore" => Effect::Ignore {
                     parameter: value.to_owned(),
                 },
                 status => match status.parse() {
-                    Ok(code @ 400..=599) => Effect::Status {
+                    Ok(code @ 400..=599) if value.is_empty() => Effect::Status {
                         code,
                         retry_after: None,
                     },
+                    Ok(code @ 400..=599) => match value.parse() {
+                        Ok(seconds) => Effect::Status {
+                            code,
+                            retry_after: Some(seconds),
+                        },
+                        Err(_) => Effect::RetryAfter {
+                            code,
+                            value: value.to_owned(),
+                        },
+                    },
                     _ => {
                         return Err(format!(
-                            "unknown fault {status:?}: expected a status from 400 to 599, reset, cut=BYTES, \
-                             delay=MILLISECONDS, ignore=PARAMETER, empty or garbage"
+                            "unknown fault {status:?}: expected a status from 400 to 599, one with its Retry-After as in \
+                             429=7 or 429=date, reset, cut=BYTES, cut-gzip, delay=MILLISECONDS, drip=BYTES, \
+                             ignore=PARAMETER, empty, garbage or html"
                         ));
                     }
                 },
@@ -220,5 +245,27 @@ mod tests {
         assert_eq!(faults.strike(On::List, Some("invoices"), &[]), [ignore]);
         assert_eq!(faults.strike(On::Token, None, &[]), []);
         assert!("later".parse::<Faults>().is_err());
+        assert!("drip=fast".parse::<Faults>().is_err());
+        let faults: Faults = "429=7x2,503=date,429=soon,cut-gzip,drip=200,html"
+            .parse()
+            .unwrap();
+        let effects: Vec<Effect> = faults.rules.into_iter().map(|rule| rule.effect).collect();
+        let with = |code, value: &str| Effect::RetryAfter {
+            code,
+            value: value.to_owned(),
+        };
+        let seven = Effect::Status {
+            code: 429,
+            retry_after: Some(7),
+        };
+        let expected = [
+            seven,
+            with(503, "date"),
+            with(429, "soon"),
+            Effect::CutGzip,
+            Effect::Drip { bytes: 200 },
+            Effect::Html,
+        ];
+        assert_eq!(effects, expected);
     }
 }

@@ -6,20 +6,24 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
+    io::Write,
     sync::{
         Arc, Mutex, MutexGuard, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, Method, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
 use chrono::{DateTime, Utc};
+use flate2::{Compression, write::GzEncoder};
+use futures::stream;
 use serde::Serialize;
 
 use crate::{
@@ -72,7 +76,11 @@ struct Reply {
     kind: &'static str,
     body: Vec<u8>,
     rows: usize,
-    retry_after: Option<u32>,
+    retry_after: Option<String>,
+    /// The body is a gzip.
+    packed: bool,
+    /// Bytes a second at which the body is sent, if not at once.
+    drip: Option<u64>,
 }
 
 impl Reply {
@@ -83,6 +91,8 @@ impl Reply {
             body,
             rows,
             retry_after: None,
+            packed: false,
+            drip: None,
         }
     }
 
@@ -193,21 +203,53 @@ async fn answer(
             bytes: reply.body.len(),
         });
     }
-    let date = shared
-        .clock
-        .now()
-        .format("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string();
+    let date = http_date(shared.clock.now());
     let mut response = Response::builder()
         .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .header(header::CONTENT_TYPE, reply.kind)
         .header(header::DATE, date);
-    if let Some(seconds) = reply.retry_after {
-        response = response.header(header::RETRY_AFTER, seconds);
+    if let Some(value) = reply
+        .retry_after
+        .and_then(|value| HeaderValue::from_str(&value).ok())
+    {
+        response = response.header(header::RETRY_AFTER, value);
     }
-    response
-        .body(Body::from(Bytes::from(reply.body)))
-        .expect("headers are made of plain text")
+    if reply.packed {
+        response = response.header(header::CONTENT_ENCODING, "gzip");
+    }
+    let body = match reply.drip {
+        None => Body::from(Bytes::from(reply.body)),
+        Some(bytes) => dripping(reply.body.into(), bytes),
+    };
+    response.body(body).expect("headers are made of plain text")
+}
+
+fn http_date(time: DateTime<Utc>) -> String {
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// A body that comes ten times a second, a piece at a time.
+fn dripping(body: Bytes, bytes_a_second: u64) -> Body {
+    let piece = (bytes_a_second as usize).div_ceil(10).max(1);
+    Body::from_stream(stream::unfold(body, move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let piece = rest.split_to(piece.min(rest.len()));
+        Some((Ok::<_, Infallible>(piece), rest))
+    }))
+}
+
+/// The body packed, without its end.
+fn cut_gzip(body: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed
+        .write_all(body)
+        .expect("memory takes all that is written");
+    let mut packed = packed.finish().expect("memory takes all that is written");
+    packed.truncate(packed.len().saturating_sub(12));
+    packed
 }
 
 fn asks_json(headers: &HeaderMap, pairs: &[(String, String)]) -> bool {
@@ -245,7 +287,7 @@ async fn api(
                 pairs.retain(|(key, _)| !key.starts_with(parameter.as_str()))
             }
             other => {
-                if let Some(reply) = strike(other, conn, json)? {
+                if let Some(reply) = strike(other, shared, conn, json)? {
                     return Some(reply);
                 }
             }
@@ -257,7 +299,7 @@ async fn api(
             Admission::Wait(time) => tokio::time::sleep(time).await,
             Admission::Refuse => {
                 let mut reply = Reply::error(429, json, "", "Too Many Requests");
-                reply.retry_after = limiter.retry_after();
+                reply.retry_after = limiter.retry_after().map(|seconds| seconds.to_string());
                 return Some(reply);
             }
         }
@@ -297,6 +339,15 @@ async fn api(
         match effect {
             Effect::Empty => (reply.body, reply.rows) = (b"[]".to_vec(), 0),
             Effect::Garbage => reply.body = b"<html><body>Bad gateway".to_vec(),
+            Effect::Html => {
+                reply.kind = "text/html; charset=utf-8";
+                reply.body = b"<!DOCTYPE html><html><body>We are back soon.</body></html>".to_vec();
+            }
+            Effect::CutGzip => {
+                reply.body = cut_gzip(&reply.body);
+                reply.packed = true;
+            }
+            Effect::Drip { bytes } => reply.drip = Some(*bytes),
             Effect::Cut { bytes } => conn.break_after(*bytes),
             _ => {}
         }
@@ -313,11 +364,19 @@ fn scopes(resource: Resource) -> Vec<&'static str> {
 }
 
 /// An effect that replaces the answer: `Some(None)` when it does not, `None` when the connection is reset.
-fn strike(effect: &Effect, conn: &Conn, json: bool) -> Option<Option<Reply>> {
+fn strike(effect: &Effect, shared: &Shared, conn: &Conn, json: bool) -> Option<Option<Reply>> {
     match effect {
         Effect::Status { code, retry_after } => {
             let mut reply = Reply::error(*code, json, "base", "Something went wrong");
-            reply.retry_after = *retry_after;
+            reply.retry_after = retry_after.map(|seconds| seconds.to_string());
+            Some(Some(reply))
+        }
+        Effect::RetryAfter { code, value } => {
+            let mut reply = Reply::error(*code, json, "base", "Something went wrong");
+            reply.retry_after = Some(match value.as_str() {
+                "date" => http_date(shared.clock.now() + chrono::TimeDelta::seconds(5)),
+                value => value.to_owned(),
+            });
             Some(Some(reply))
         }
         Effect::Reset => {
@@ -341,7 +400,7 @@ async fn token(
         if let Effect::Delay(time) = effect {
             tokio::time::sleep(*time).await;
         }
-        if let Some(reply) = strike(effect, conn, true)? {
+        if let Some(reply) = strike(effect, shared, conn, true)? {
             return Some(reply);
         }
     }
@@ -460,4 +519,20 @@ pub(crate) fn truth(shared: &Shared, resource: Resource, deleted_lines: bool) ->
         page::json(&world, resource, &rows, false, plan, View { deleted_lines })
     });
     body.expect("a full answer has no fields that could be wrong")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_cut_gzip_does_not_unpack() {
+        let body = "[{\"id\":1},{\"id\":2}]".repeat(9);
+        let mut unpacked = Vec::new();
+        let packed = cut_gzip(body.as_bytes());
+        let read = flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut unpacked);
+        assert!(read.is_err() && body.as_bytes().starts_with(&unpacked));
+    }
 }

@@ -3,25 +3,14 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::DateTime;
 use proptest::prelude::*;
 use schemas::{Field, Kind};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::*;
+use super::reading::{object, row};
 use crate::testing::{field, resource};
-
-#[derive(Debug, Clone, PartialEq)]
-enum Cell {
-    Null,
-    Int(i128),
-    Bool(bool),
-    Text(String),
-    Many(Vec<Cell>),
-    Own(Vec<(String, Option<String>)>),
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -55,219 +44,11 @@ proptest! {
         let decoded = decoder.finish().unwrap();
         let found: Vec<_> = decoded.misfits.iter().map(|misfit| misfit.id.clone()).collect();
         prop_assert_eq!(found, misfit_ids);
-        let width = definition.fields.len() + 1;
-        let read: Vec<Cell> = (0..decoded.batch.num_rows())
-            .map(|row| Cell::Many(decoded.batch.columns()[..width].iter().map(|column| cell(column, row)).collect()))
+        let read: Vec<_> = (0..decoded.batch.num_rows())
+            .map(|number| row(&decoded.batch, &definition.fields, number))
             .collect();
         prop_assert_eq!(read, rows);
     }
-}
-
-/// What Arrow holds at a row.
-fn cell(array: &dyn Array, row: usize) -> Cell {
-    if array.is_null(row) {
-        return Cell::Null;
-    }
-    match array.data_type() {
-        DataType::Int64 => Cell::Int(array.as_primitive::<Int64Type>().value(row).into()),
-        DataType::Date32 => Cell::Int(array.as_primitive::<Date32Type>().value(row).into()),
-        DataType::Timestamp(..) => Cell::Int(
-            array
-                .as_primitive::<TimestampMicrosecondType>()
-                .value(row)
-                .into(),
-        ),
-        DataType::Decimal128(..) => Cell::Int(array.as_primitive::<Decimal128Type>().value(row)),
-        DataType::Boolean => Cell::Bool(array.as_boolean().value(row)),
-        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row).to_owned()),
-        DataType::Struct(_) => {
-            let columns = array.as_struct().columns();
-            Cell::Many(columns.iter().map(|column| cell(column, row)).collect())
-        }
-        DataType::List(_) => {
-            let items = array.as_list::<i32>().value(row);
-            Cell::Many((0..items.len()).map(|item| cell(&items, item)).collect())
-        }
-        DataType::Map(..) => {
-            let entries = array.as_map().value(row);
-            let (keys, values) = (
-                entries.column(0).as_string::<i32>(),
-                entries.column(1).as_string::<i32>(),
-            );
-            // As our text: the oracle writes other escapes than the source did.
-            let value = |entry| {
-                let text = values.is_valid(entry).then(|| values.value(entry))?;
-                let value: Value = serde_json::from_str(text).unwrap();
-                Some(value.to_string())
-            };
-            Cell::Own(
-                (0..entries.len())
-                    .map(|entry| (keys.value(entry).to_owned(), value(entry)))
-                    .collect(),
-            )
-        }
-        other => panic!("no column is {other}"),
-    }
-}
-
-/// The typed reading of an object; `None`: something in it does not fit.
-fn object(
-    fields: &[Field],
-    documented: &[String],
-    captures: bool,
-    record: &Map<String, Value>,
-) -> Option<Cell> {
-    let name = |key: &str| key.replace('-', "_");
-    let mut cells = Vec::new();
-    for field in fields {
-        let value = record.iter().find(|(key, _)| name(key) == field.name);
-        cells.push(value.map_or(Some(Cell::Null), |(_, value)| read(&field.kind, value))?);
-    }
-    if captures {
-        let mut own = None;
-        for (key, value) in record {
-            let key = name(key);
-            if key == "custom_fields" {
-                let entries = own.get_or_insert_with(Vec::new);
-                entries.extend(
-                    value
-                        .as_object()?
-                        .iter()
-                        .map(|(key, value)| (name(key), json_text(value))),
-                );
-            } else if !documented.contains(&key) && fields.iter().all(|field| field.name != key) {
-                own.get_or_insert_with(Vec::new)
-                    .push((key, json_text(value)));
-            }
-        }
-        cells.push(own.map_or(Cell::Null, Cell::Own));
-    }
-    Some(Cell::Many(cells))
-}
-
-fn json_text(value: &Value) -> Option<String> {
-    (!value.is_null()).then(|| value.to_string())
-}
-
-fn read(kind: &Kind, value: &Value) -> Option<Cell> {
-    if value.is_null() {
-        return Some(Cell::Null);
-    }
-    let empty = value == "";
-    match kind {
-        Kind::Json => Some(Cell::Text(value.to_string())),
-        Kind::Utf8 => match value {
-            Value::String(text) => Some(Cell::Text(text.clone())),
-            Value::Number(_) | Value::Bool(_) => Some(Cell::Text(value.to_string())),
-            _ => None,
-        },
-        _ if empty => Some(Cell::Null),
-        Kind::Int64 => decimal(&scalar(value)?, 38, 0, false)
-            .filter(|value| i64::try_from(*value).is_ok())
-            .map(Cell::Int),
-        Kind::Decimal { precision, scale } => {
-            decimal(&scalar(value)?, *precision, *scale, true).map(Cell::Int)
-        }
-        Kind::Bool => match value {
-            Value::Bool(truth) => Some(Cell::Bool(*truth)),
-            Value::String(text) => text.parse().ok().map(Cell::Bool),
-            _ => None,
-        },
-        Kind::Timestamp => time(value.as_str()?).map(|micros| Cell::Int(micros.into())),
-        Kind::Date => {
-            let text = value.as_str()?;
-            time(text)?;
-            let day = NaiveDate::parse_from_str(&text[..10], "%Y-%m-%d").ok()?;
-            let days = day
-                .signed_duration_since(NaiveDate::from_ymd_opt(1970, 1, 1)?)
-                .num_days();
-            Some(Cell::Int(days.into()))
-        }
-        Kind::Object {
-            fields,
-            documented,
-            custom_fields,
-        } => match value {
-            Value::Object(record) => object(fields, documented, *custom_fields, record),
-            Value::Number(_) => stand_in(fields, *custom_fields, "id", value),
-            Value::String(_) => stand_in(fields, *custom_fields, "name", value),
-            _ => None,
-        },
-        Kind::List(item) => match value {
-            Value::Array(items) => items
-                .iter()
-                .map(|value| read(item, value))
-                .collect::<Option<_>>()
-                .map(Cell::Many),
-            Value::Object(_) if matches!(**item, Kind::Object { .. }) => {
-                Some(Cell::Many(vec![read(item, value)?]))
-            }
-            _ => None,
-        },
-    }
-}
-
-fn stand_in(fields: &[Field], captures: bool, child: &str, value: &Value) -> Option<Cell> {
-    if value.is_number() && value.as_i64().is_none() {
-        return None;
-    }
-    let place = fields.iter().position(|field| field.name == child)?;
-    let kind = &fields[place].kind;
-    if matches!(kind, Kind::Object { .. } | Kind::List(_)) {
-        return None;
-    }
-    let mut cells = vec![Cell::Null; fields.len() + usize::from(captures)];
-    cells[place] = read(kind, value)?;
-    Some(Cell::Many(cells))
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// By long division, on the text of a number without an exponent.
-fn decimal(text: &str, precision: u8, scale: i8, rounds: bool) -> Option<i128> {
-    let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
-        return None;
-    }
-    let mantissa: i128 = format!("{whole}{fraction}").parse().ok()?;
-    let ten = |power: usize| 10_i128.pow(u32::try_from(power).unwrap());
-    let places = usize::try_from(scale).unwrap();
-    let value = if fraction.len() <= places {
-        mantissa.checked_mul(ten(places - fraction.len()))?
-    } else {
-        let unit = ten(fraction.len() - places);
-        let (quotient, rest) = (mantissa / unit, mantissa % unit);
-        if rest != 0 && !rounds {
-            return None;
-        }
-        match (rest * 2).cmp(&unit) {
-            std::cmp::Ordering::Less => quotient,
-            std::cmp::Ordering::Equal => quotient + quotient % 2,
-            std::cmp::Ordering::Greater => quotient + 1,
-        }
-    };
-    (value < ten(precision.into())).then_some(sign * value)
-}
-
-fn time(text: &str) -> Option<i64> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.timestamp_micros());
-    }
-    if let Ok(time) = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") {
-        return Some(time.and_utc().timestamp_micros());
-    }
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d")
-        .ok()
-        .filter(|_| text.len() == 10)?;
-    Some(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros())
 }
 
 /// Random definitions and records from one seed.

@@ -88,3 +88,43 @@ fn answers_lie_and_dawdle() {
     client.rows("invoices", &[]);
     assert!(began.elapsed() >= Duration::from_millis(120));
 }
+
+#[test]
+fn answers_of_other_kinds() {
+    let coupa = Simulator::start(Config::for_tests(54, 0.03)).unwrap();
+    let client = Client::new(&coupa);
+    let set = |text: &str| {
+        let faults = text.parse().unwrap();
+        coupa.faults(|f| *f = faults);
+    };
+    for (fault, status, after) in [("429=7", 429, "7"), ("503=soon", 503, "soon")] {
+        set(fault);
+        let answer = client.get("currencies", &[]);
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (status, Some(after))
+        );
+    }
+    set("429=date");
+    let answer = client.get("currencies", &[]);
+    let time = |name| {
+        let text = answer.header(name).expect("a date");
+        chrono::DateTime::parse_from_rfc2822(text).expect("a date of HTTP")
+    };
+    assert_eq!((time("retry-after") - time("date")).num_seconds(), 5);
+    set("html");
+    let answer = client.get("currencies", &[]);
+    assert!(answer.status == 200 && answer.body.starts_with("<!DOCTYPE html>"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    set("");
+    let length = client.get("currencies", &[]).body.len();
+    set(&format!("drip={}", length * 5));
+    let began = Instant::now();
+    // In chunks, which the client of these tests leaves as they are.
+    let answer = client.get("currencies", &[]);
+    assert!(answer.status == 200 && answer.body.len() > length);
+    assert!(began.elapsed() >= Duration::from_millis(150));
+}
