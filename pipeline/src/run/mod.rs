@@ -3,6 +3,7 @@
 //! Only this folder knows all three stages.
 
 mod log;
+mod protocol;
 mod read;
 mod refresh;
 mod samples;
@@ -112,7 +113,10 @@ pub async fn run(
         resources: read,
         tables,
         sinks: Vec::new(),
+        known_drift: Vec::new(),
     };
+    let earlier = last_summary(&lake, &job.connection).await;
+    summary.remember_drift(earlier.map_or_else(Vec::new, |run| run.known_drift));
     summary.outcome = outcome(&summary, &around.stop);
     if !options.dry_run
         && let Err(error) = record_run(&lake, &summary).await
@@ -137,6 +141,12 @@ async fn record_run(lake: &Lake, summary: &Summary) -> Result<(), Error> {
         .map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     let folder = format!("{RUNS}/{}", summary.connection);
     Ok(lake.put_file(&folder, &name, text).await?)
+}
+
+/// The summary of the connection's last run, where one was kept.
+pub async fn last_summary(lake: &Lake, connection: &str) -> Option<Summary> {
+    let text = lake.last_file(&format!("{RUNS}/{connection}")).await.ok()??;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Brings the unified tables up to what the change log of the lake already holds; asks no source.
