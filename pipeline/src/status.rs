@@ -58,7 +58,10 @@ pub async fn status(job: &Job, now: DateTime<Utc>) -> Result<Vec<TableStatus>, E
         if let Some(run) = &last_run {
             (status.last_outcome, status.last_error) = outcome_in(run, &status.table);
             let resource = status.table.strip_prefix("coupa.").unwrap_or_default();
-            let known = run.known_drift.iter().filter(|known| known.resource == resource);
+            let known = run
+                .known_drift
+                .iter()
+                .filter(|known| known.resource == resource);
             status.drift = known.cloned().collect();
         }
     }

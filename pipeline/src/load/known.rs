@@ -198,7 +198,9 @@ impl KnownVersions {
     /// The newest stamp of all versions that are held.
     pub fn newest_change(&self) -> Option<DateTime<Utc>> {
         let newest = self.held.values().map(|version| version.changed_at).max();
-        newest.filter(|at| *at != NO_STAMP).and_then(DateTime::from_timestamp_micros)
+        newest
+            .filter(|at| *at != NO_STAMP)
+            .and_then(DateTime::from_timestamp_micros)
     }
 
     /// How many records are held.

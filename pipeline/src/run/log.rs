@@ -87,7 +87,9 @@ impl<'a> LogAppend<'a> {
         // Of two versions, the one extracted later is the newer: a machine whose clock is behind the
         // last one's must not write stamps before it.
         let mut mark = mark.clone();
-        let last = base.transaction(&name_in(&mark.connection, EXTRACTED)).await?;
+        let last = base
+            .transaction(&name_in(&mark.connection, EXTRACTED))
+            .await?;
         if let Some(last) = last.and_then(DateTime::from_timestamp_micros) {
             mark.started_at = mark.started_at.max(last + TICK);
         }
@@ -128,7 +130,9 @@ impl<'a> LogAppend<'a> {
 
     async fn number(&self, what: &str) -> Result<Option<i64>, Error> {
         match &self.base {
-            Some(base) => Ok(base.transaction(&name_in(&self.mark.connection, what)).await?),
+            Some(base) => Ok(base
+                .transaction(&name_in(&self.mark.connection, what))
+                .await?),
             None => Ok(None),
         }
     }
@@ -194,7 +198,10 @@ impl<'a> LogAppend<'a> {
             CursorChange::Clear => numbers.push((SCAN_LAST, Some(0))),
             CursorChange::Set(cursor) => numbers.extend([
                 (SCAN_LAST, Some(cursor.last_id)),
-                (SCAN_SINCE, Some(micros(cursor.since).unwrap_or(FROM_THE_START))),
+                (
+                    SCAN_SINCE,
+                    Some(micros(cursor.since).unwrap_or(FROM_THE_START)),
+                ),
                 (SCAN_STARTED, micros(Some(cursor.started))),
                 (SCAN_MAX, Some(cursor.max_id)),
             ]),
@@ -268,7 +275,9 @@ impl ChangeLog for LogAppend<'_> {
             return Ok(());
         };
         let fresh = Quarantine::new(self.lake, &self.resource.name, &self.mark);
-        std::mem::replace(&mut self.quarantine, fresh).commit().await?;
+        std::mem::replace(&mut self.quarantine, fresh)
+            .commit()
+            .await?;
         let files = match self.writer.take() {
             Some(writer) => writer.finish().await?,
             None => Vec::new(),

@@ -145,7 +145,10 @@ async fn record_run(lake: &Lake, summary: &Summary) -> Result<(), Error> {
 
 /// The summary of the connection's last run, where one was kept.
 pub async fn last_summary(lake: &Lake, connection: &str) -> Option<Summary> {
-    let text = lake.last_file(&format!("{RUNS}/{connection}")).await.ok()??;
+    let text = lake
+        .last_file(&format!("{RUNS}/{connection}"))
+        .await
+        .ok()??;
     serde_json::from_slice(&text).ok()
 }
 

@@ -11,11 +11,7 @@ const PARTS: i64 = 30;
 impl<L: ChangeLog> Protocol<'_, L> {
     /// Reads the parts that are due, and commits the day up to which the check has come. Days without a
     /// run are caught up, thirty at most.
-    pub(super) async fn check_part(
-        &mut self,
-        facts: &Facts,
-        clock: &Clock,
-    ) -> Result<(), Error> {
+    pub(super) async fn check_part(&mut self, facts: &Facts, clock: &Clock) -> Result<(), Error> {
         let today = day(clock);
         // A log from before there were checks is checked as a whole.
         let checked = facts.checked.unwrap_or(today - PARTS);

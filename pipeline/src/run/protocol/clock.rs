@@ -22,8 +22,14 @@ pub(super) struct Clock {
 
 impl<L: ChangeLog> Protocol<'_, L> {
     /// Takes the probe's time, and asks once more where it looks odd.
-    pub(super) async fn read_clock(&mut self, facts: &Facts, probe: &Probe) -> Result<Clock, Error> {
-        let before = facts.watermark.map(|watermark| watermark + self.settings.overlap);
+    pub(super) async fn read_clock(
+        &mut self,
+        facts: &Facts,
+        probe: &Probe,
+    ) -> Result<Clock, Error> {
+        let before = facts
+            .watermark
+            .map(|watermark| watermark + self.settings.overlap);
         let start = probe.server_time;
         // The only thing a probe complains of is an answer without a Date. The time that it gives then is a
         // stamp the server has written: never after the start, but perhaps far before it.

@@ -66,14 +66,18 @@ impl<L: ChangeLog> Protocol<'_, L> {
             if probe.max_id.is_none() {
                 return Ok(());
             }
-            let text = format!("reading all {name} showed none, although the newest one is shown alone");
+            let text =
+                format!("reading all {name} showed none, although the newest one is shown alone");
             return Err(Error::new(Kind::Unavailable, text).with_hint(HINT_FILTER));
         };
         let mut ids: Vec<i64> = known.ids().collect();
         ids.sort_unstable();
         ids.drain(..ids.len().saturating_sub(ASKED));
         let shown = self.stamps_of(&ids).await?;
-        let inside = shown.iter().filter(|at| **at >= since.timestamp_micros()).count();
+        let inside = shown
+            .iter()
+            .filter(|at| **at >= since.timestamp_micros())
+            .count();
         if inside == 0 {
             return Ok(());
         }
@@ -90,6 +94,5 @@ impl<L: ChangeLog> Protocol<'_, L> {
     }
 }
 
-const HINT_FILTER: &str =
-    "the source's filters do not work as documented, or its answer was stale: run again, and look at the instance if it stays";
+const HINT_FILTER: &str = "the source's filters do not work as documented, or its answer was stale: run again, and look at the instance if it stays";
 const HINT_ALL_GONE: &str = "check the scopes and content groups of the OAuth client; if they are really gone, run with --accept-deletes";

@@ -166,7 +166,7 @@ impl<L: ChangeLog> Protocol<'_, L> {
     /// believed is an error after everything else has landed.
     pub(super) async fn read(mut self) -> Result<(), Error> {
         let facts = self.log.facts().await?;
-        let probe = self.probe().await?;
+        let mut probe = self.probe().await?;
         self.tell(ResourceState::Started {
             // The source tells no counts, and ids have gaps of any size.
             expected: None,
@@ -176,8 +176,16 @@ impl<L: ChangeLog> Protocol<'_, L> {
         if self.resource.watermark.is_none() {
             return self.read_whole(&facts, &probe).await;
         }
-        let clock = self.read_clock(&facts, &probe).await?;
-        self.scan_window(&facts, &probe, &clock).await?;
+        let mut clock = self.read_clock(&facts, &probe).await?;
+        let full = self.settings.full;
+        let resumed = self.scan_window(&facts, &probe, &clock, full).await?;
+        if resumed && !self.settings.dry_run {
+            // Its first pieces are as old as its beginning: what changed since then comes now.
+            let facts = self.log.facts().await?;
+            probe = self.probe().await?;
+            clock = self.read_clock(&facts, &probe).await?;
+            self.scan_window(&facts, &probe, &clock, false).await?;
+        }
         // What was read a moment ago as a whole needs no second look.
         let first = facts.empty && facts.cursor.is_none();
         if self.settings.dry_run || first || !self.has_integer_ids() {
@@ -239,13 +247,11 @@ impl<L: ChangeLog> Protocol<'_, L> {
         }
     }
 
-    fn read_from(
-        &self,
-        query: &[(&str, String)],
-        scan: Scan,
-    ) -> Batches {
+    fn read_from(&self, query: &[(&str, String)], scan: Scan) -> Batches {
         let mut resource = self.resource.clone();
-        let more = query.iter().map(|(key, value)| (key.to_string(), value.clone()));
+        let more = query
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.clone()));
         resource.query.extend(more);
         extract::read(self.instance, Arc::new(resource), scan).boxed()
     }
@@ -314,7 +320,11 @@ impl<L: ChangeLog> Protocol<'_, L> {
             }
         }
         for ((path, kind), example_id) in found {
-            if !summary.drift.iter().any(|d| d.path == path && d.kind == kind) {
+            if !summary
+                .drift
+                .iter()
+                .any(|d| d.path == path && d.kind == kind)
+            {
                 summary.drift.push(DriftSummary {
                     path,
                     kind: kind.to_string(),

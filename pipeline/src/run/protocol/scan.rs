@@ -17,14 +17,17 @@ const WIDEN: u64 = 8;
 
 impl<L: ChangeLog> Protocol<'_, L> {
     /// Reads what changed since the watermark, or goes on with a scan that was not finished.
+    ///
+    /// Returns whether it went on: then what changed since that scan began is still to be read.
     pub(super) async fn scan_window(
         &mut self,
         facts: &Facts,
         probe: &Probe,
         clock: &Clock,
-    ) -> Result<(), Error> {
+        full: bool,
+    ) -> Result<bool, Error> {
         let mut since = match facts.watermark {
-            Some(watermark) if !self.settings.full => {
+            Some(watermark) if !full => {
                 // A clock that went back may have committed a watermark that lies ahead.
                 Some(if clock.trusted {
                     watermark.min(clock.start - self.settings.overlap)
@@ -48,7 +51,7 @@ impl<L: ChangeLog> Protocol<'_, L> {
         let newest = known.newest_change();
         let late_before = facts
             .watermark
-            .filter(|_| !self.settings.full)
+            .filter(|_| !full)
             .map(|watermark| watermark + self.settings.overlap);
         let before = self.summary.records;
         let held = known.len();
@@ -66,11 +69,15 @@ impl<L: ChangeLog> Protocol<'_, L> {
         }
         let mut from = Vec::new();
         if at.last_id > 0 {
-            from.push((format!("{}[gt_or_eq]", self.resource.key), (at.last_id + 1).to_string()));
+            from.push((
+                format!("{}[gt_or_eq]", self.resource.key),
+                (at.last_id + 1).to_string(),
+            ));
         }
         let from: Vec<_> = from.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
         let stream = self.read_from(&from, self.scan(since, probe));
-        self.drain(stream, &mut known, late_before, |_| true).await?;
+        self.drain(stream, &mut known, late_before, |_| true)
+            .await?;
         if self.summary.records == before && held > 0 && at.last_id == 0 {
             self.refuse_suspicious_empty(since, &known, probe).await?;
         }
@@ -88,11 +95,16 @@ impl<L: ChangeLog> Protocol<'_, L> {
             reconciled: first.then_some(clock.start),
             checked: first.then(|| day(&clock)),
             max_id: facts.max_id.max(probe.max_id),
-            cursor: if open { CursorChange::Clear } else { CursorChange::Keep },
+            cursor: if open {
+                CursorChange::Clear
+            } else {
+                CursorChange::Keep
+            },
             lineage: self.lineage(since, watermark),
             ..Progress::default()
         };
-        self.log.commit(progress).await
+        self.log.commit(progress).await?;
+        Ok(cursor.is_some())
     }
 
     /// Reads and commits pieces of ids up to the last one, which is left to the caller: it is open above.
@@ -124,7 +136,10 @@ impl<L: ChangeLog> Protocol<'_, L> {
             let inside = |ids: &[i64]| ids.iter().all(|id| (at.last_id + 1..=end).contains(id));
             let read = self.drain(stream, known, None, inside).await?;
             if read.stopped {
-                self.warn("the source does not honour bounds on ids, so the scan is read in one".to_string());
+                self.warn(
+                    "the source does not honour bounds on ids, so the scan is read in one"
+                        .to_string(),
+                );
                 let progress = Progress {
                     lineage: self.lineage(start.since, None),
                     ..Progress::default()
@@ -147,7 +162,9 @@ impl<L: ChangeLog> Protocol<'_, L> {
             }
             let records = share(self.settings.piece_records, read.records, width);
             let bytes = share(self.settings.piece_bytes, read.bytes, width);
-            width = records.min(bytes).clamp((width / WIDEN).max(1), width.saturating_mul(WIDEN));
+            width = records
+                .min(bytes)
+                .clamp((width / WIDEN).max(1), width.saturating_mul(WIDEN));
         }
     }
 

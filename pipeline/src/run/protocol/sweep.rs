@@ -21,11 +21,7 @@ const REQUESTS: usize = 4;
 impl<L: ChangeLog> Protocol<'_, L> {
     /// Lists ids and stamps, reads again what the log lacks or holds with another stamp, and marks what
     /// is gone. Its result stands whatever the stamps say: a record may have gone back in time.
-    pub(super) async fn sweep(
-        &mut self,
-        probe: &Probe,
-        clock: &Clock,
-    ) -> Result<(), Error> {
+    pub(super) async fn sweep(&mut self, probe: &Probe, clock: &Clock) -> Result<(), Error> {
         let mut held = self.log.held(self.settings.since).await?;
         let count = held.len();
         held.track_seen();
@@ -47,21 +43,30 @@ impl<L: ChangeLog> Protocol<'_, L> {
             let decoded = decoded?;
             count_requests(self.summary, &decoded);
             let times = self.changes(&decoded.batch);
-            for (row, id) in integers(&decoded.batch, &self.resource.key).into_iter().enumerate() {
+            for (row, id) in integers(&decoded.batch, &self.resource.key)
+                .into_iter()
+                .enumerate()
+            {
                 // Without a stamp there is nothing to compare.
-                let at = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+                let at = times
+                    .filter(|times| times.is_valid(row))
+                    .map(|times| times.value(row));
                 let known = held.see(id);
                 if known.is_none() || at.is_some() && known != at {
                     wanted.push(id);
                 }
             }
-            let misfits = decoded.misfits.iter().filter_map(|misfit| misfit.id.as_ref()?.parse().ok());
+            let misfits = decoded
+                .misfits
+                .iter()
+                .filter_map(|misfit| misfit.id.as_ref()?.parse().ok());
             misfits.for_each(|id| held.see_misfit(id));
         }
         wanted.sort_unstable();
         let gone = held.gone();
         let late_before = clock.start;
-        self.fetch_late(&wanted, &mut held, Some(late_before)).await?;
+        self.fetch_late(&wanted, &mut held, Some(late_before))
+            .await?;
         // A sweep that is not believed holds nothing else back, and stays due.
         let marked = self.mark_gone(gone, count, &mut held).await;
         let progress = Progress {
@@ -170,7 +175,10 @@ impl<L: ChangeLog> Protocol<'_, L> {
     fn by_id(&self, ids: &[i64]) -> Batches {
         let list: Vec<String> = ids.iter().map(i64::to_string).collect();
         let scan = Scan {
-            until_id: ids.last().copied().filter(|_| self.resource.watermark.is_some()),
+            until_id: ids
+                .last()
+                .copied()
+                .filter(|_| self.resource.watermark.is_some()),
             ..self.scan_by_id()
         };
         let filter = format!("{}[in]", self.resource.key);
@@ -206,7 +214,11 @@ fn ids_only(resource: &Resource) -> Resource {
         })
         .collect();
     // Asked for by hand: the list made of a definition would ask for all custom fields too.
-    let names: Vec<&str> = ids_only.fields.iter().map(|field| field.name.as_str()).collect();
+    let names: Vec<&str> = ids_only
+        .fields
+        .iter()
+        .map(|field| field.name.as_str())
+        .collect();
     let list = serde_json::json!(names).to_string();
     ids_only.query.insert("fields".to_string(), list);
     ids_only

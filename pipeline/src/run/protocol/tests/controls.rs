@@ -83,13 +83,18 @@ pub fn wrong_records(control: Control, seed: u64) -> usize {
         reader.sweep_ids();
     }
     let truth = reader.source.truth();
-    let lost = truth.iter().filter(|(id, version)| reader.held.get(id) != Some(&version.serial));
+    let lost = truth
+        .iter()
+        .filter(|(id, version)| reader.held.get(id) != Some(&version.serial));
     lost.count()
 }
 
 impl Reader<'_> {
     fn ask(&mut self, pairs: &[(&str, String)]) -> Vec<i64> {
-        let query: Query = pairs.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+        let query: Query = pairs
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.clone()))
+            .collect();
         let answer = self.source.answer(&query);
         for (id, version) in &answer.rows {
             self.held.insert(*id, version.serial);
@@ -115,7 +120,10 @@ impl Reader<'_> {
     fn by_offset(&mut self, since: Option<i64>, until: i64) {
         let mut offset = 0;
         loop {
-            let mut query = vec![("offset", offset.to_string()), ("updated-at[lt]", text(until))];
+            let mut query = vec![
+                ("offset", offset.to_string()),
+                ("updated-at[lt]", text(until)),
+            ];
             if let Some(since) = since {
                 query.push(("updated-at[gt_or_eq]", text(since)));
             }

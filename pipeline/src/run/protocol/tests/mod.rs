@@ -5,6 +5,7 @@
 //! `SPENDLAKE_SEED=n` replays one seed, `SPENDLAKE_LONG=1` runs twenty times as many.
 
 mod controls;
+mod lake;
 
 mod memory;
 mod server;
@@ -116,58 +117,79 @@ async fn follow(server: &Server, seed: u64) -> Outcome {
     for nth in 0..RUNS {
         let now = next_run(&source, nth);
         log.open(now);
+        let settings = plan_run(&profile, &source, now);
         let roll = |below| source.lock().expect("no holder panics").roll(below);
-        let mut settings = settings(&profile, now);
-        settings.full = roll(8) == 0;
-        settings.check = profile.silent;
-        if profile.needs_sweep() && roll(3) == 0 {
-            settings.sweep = Sweep::Now;
-        }
         log.crash = (profile.crashes && roll(2) == 0).then(|| {
-            let crash = if roll(2) == 0 { Crash::Before } else { Crash::After };
+            let crash = if roll(2) == 0 {
+                Crash::Before
+            } else {
+                Crash::After
+            };
             (roll(4) as usize, crash)
         });
-        let (result, summary) = run(server, profile.in_flight, &resource, &settings, &mut log).await;
+        let (result, summary) =
+            run(server, profile.in_flight, &resource, &settings, &mut log).await;
         outcome.pieces += summary.pieces;
         match result {
             Ok(()) => {}
             Err(error) if error.message.contains("the process ended") => outcome.crashes += 1,
-            Err(error) if profile.hides || profile.rewinds || profile.deletes => {
-                outcome.refusals += 1;
-                let known = ["no longer shown", "set back", "shows no", "showed none"];
-                if !known.iter().any(|part| error.message.contains(part)) {
-                    outcome.violations.push(format!("run {nth}: {error}"));
-                }
-            }
+            Err(error) if may_refuse(&profile, &error) => outcome.refusals += 1,
             Err(error) => outcome.violations.push(format!("run {nth}: {error}")),
         }
     }
     log.crash = None;
-    source.lock().expect("no holder panics").come_to_rest();
-    if profile.silent {
-        // Every part of the rotating check comes round.
-        source.lock().expect("no holder panics").now += 31 * 86_400;
-    }
-    let now = moment(source.lock().expect("no holder panics").now);
-    log.open(now);
-    let mut settings = settings(&profile, now);
-    settings.check = profile.silent;
-    if profile.needs_sweep() {
-        settings.sweep = Sweep::Now;
-        // Somebody looked, and says that what is gone is gone.
-        settings.accept_deletes = true;
-    }
+    let settings = plan_last_run(&profile, &source);
+    log.open(moment(source.lock().expect("no holder panics").now));
     let (result, _) = run(server, profile.in_flight, &resource, &settings, &mut log).await;
     if let Err(error) = result {
         outcome.violations.push(format!("last run: {error}"));
     }
     outcome.violations.append(&mut log.violations);
-    outcome.violations.extend(compare(&log, &source, profile.needs_sweep()));
+    outcome
+        .violations
+        .extend(compare(&log, &source, profile.needs_sweep()));
     outcome.commits = log.commits;
     let source = source.lock().expect("no holder panics");
     (outcome.trace, outcome.requests) = (source.trace, source.requests);
     server.remove(&name);
     outcome
+}
+
+/// What somebody asks for in a run on the way.
+fn plan_run(profile: &Profile, source: &Shared, now: DateTime<Utc>) -> Settings {
+    let mut source = source.lock().expect("no holder panics");
+    let mut settings = settings(profile, now);
+    settings.full = source.roll(8) == 0;
+    settings.check = profile.needs_check();
+    if profile.needs_sweep() && source.roll(3) == 0 {
+        settings.sweep = Sweep::Now;
+    }
+    settings
+}
+
+/// The source comes to rest; then whatever the schedule needs to be followed to its end.
+fn plan_last_run(profile: &Profile, source: &Shared) -> Settings {
+    let mut source = source.lock().expect("no holder panics");
+    source.come_to_rest();
+    if profile.needs_check() {
+        // Every part of the rotating check comes round.
+        source.now += 31 * 86_400;
+    }
+    let mut settings = settings(profile, moment(source.now));
+    settings.check = profile.needs_check();
+    if profile.needs_sweep() {
+        settings.sweep = Sweep::Now;
+        // Somebody looked, and says that what is gone is gone.
+        settings.accept_deletes = true;
+    }
+    settings
+}
+
+/// Whether a run may end so on a source that hides, loses or takes back records.
+fn may_refuse(profile: &Profile, error: &Error) -> bool {
+    let refusals = ["no longer shown", "set back", "shows no", "showed none"];
+    let refused = refusals.iter().any(|part| error.message.contains(part));
+    refused && (profile.hides || profile.rewinds || profile.deletes)
 }
 
 /// Time passes; returns what the client's clock says.
@@ -198,8 +220,12 @@ fn compare(log: &MemoryLog, source: &Shared, swept: bool) -> Vec<String> {
         }
     }
     if swept {
-        let ghosts = newest.values().filter(|row| row.present && !truth.contains_key(&row.id));
-        wrong.extend(ghosts.map(|row| format!("record {} is gone, not in the log: {row:?}", row.id)));
+        let ghosts = newest
+            .values()
+            .filter(|row| row.present && !truth.contains_key(&row.id));
+        wrong.extend(
+            ghosts.map(|row| format!("record {} is gone, not in the log: {row:?}", row.id)),
+        );
     }
     let mut rows: Vec<_> = log.rows.iter().collect();
     rows.sort_by_key(|row| (row.id, row.extracted_at));
@@ -217,14 +243,22 @@ fn compare(log: &MemoryLog, source: &Shared, swept: bool) -> Vec<String> {
 
 fn on_one_thread(test: impl Future<Output = ()>) {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.expect("a runtime starts").block_on(test);
 }
 
 #[test]
 fn nothing_is_lost_whatever_the_schedule() {
-    let replay = std::env::var("SPENDLAKE_SEED").ok().map(|seed| seed.parse().expect("a number"));
-    let count = if std::env::var_os("SPENDLAKE_LONG").is_some() { LONG_SEEDS } else { SEEDS };
+    let replay = std::env::var("SPENDLAKE_SEED")
+        .ok()
+        .map(|seed| seed.parse().expect("a number"));
+    let count = if std::env::var_os("SPENDLAKE_LONG").is_some() {
+        LONG_SEEDS
+    } else {
+        SEEDS
+    };
     let seeds = replay.map_or(0..count, |seed: u64| seed..seed + 1);
     on_one_thread(async {
         let server = Server::start().await;
@@ -235,7 +269,10 @@ fn nothing_is_lost_whatever_the_schedule() {
             let outcome = follow(&server, seed).await;
             if let Some(first) = outcome.violations.first() {
                 let rest = outcome.violations.len();
-                println!("SPENDLAKE_SEED={seed}: {first} ({rest} in all; {:?})", Profile::of(seed));
+                println!(
+                    "SPENDLAKE_SEED={seed}: {first} ({rest} in all; {:?})",
+                    Profile::of(seed)
+                );
                 failed.push(seed);
             }
             total.requests += outcome.requests;
@@ -254,9 +291,17 @@ fn nothing_is_lost_whatever_the_schedule() {
             total.refusals,
             started.elapsed().as_secs_f64()
         );
-        assert!(failed.is_empty(), "{} schedules failed, the first with SPENDLAKE_SEED={}", failed.len(), failed[0]);
+        assert!(
+            failed.is_empty(),
+            "{} schedules failed, the first with SPENDLAKE_SEED={}",
+            failed.len(),
+            failed[0]
+        );
         if replay.is_none() {
-            assert!(total.pieces > 100 && total.crashes > 100 && total.refusals > 10, "{total:?}");
+            assert!(
+                total.pieces > 100 && total.crashes > 100 && total.refusals > 10,
+                "{total:?}"
+            );
         }
     });
 }
@@ -265,7 +310,9 @@ fn nothing_is_lost_whatever_the_schedule() {
 fn one_seed_is_one_schedule() {
     on_one_thread(async {
         let server = Server::start().await;
-        let seeds = (0..).filter(|seed| Profile::of(*seed).in_flight == 1).take(20);
+        let seeds = (0..)
+            .filter(|seed| Profile::of(*seed).in_flight == 1)
+            .take(20);
         for seed in seeds {
             let first = follow(&server, seed).await;
             let again = follow(&server, seed).await;
@@ -281,7 +328,9 @@ fn one_seed_is_one_schedule() {
 #[test]
 fn protocols_that_lose_records_are_caught() {
     for control in CONTROLS {
-        let caught: Vec<u64> = (0..50).filter(|seed| wrong_records(control, *seed) > 0).collect();
+        let caught: Vec<u64> = (0..50)
+            .filter(|seed| wrong_records(control, *seed) > 0)
+            .collect();
         println!("{control:?}: caught by {} of 50 schedules", caught.len());
         assert!(!caught.is_empty(), "{control:?} was not caught");
     }

@@ -40,7 +40,9 @@ impl Server {
             .route("/oauth2/token", post(token))
             .route("/api/{name}", get(list))
             .with_state(sources.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
         let address = listener.local_addr().expect("it listens");
         let task = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("it serves");
@@ -65,7 +67,11 @@ impl Server {
     }
 
     pub fn instance(&self, in_flight: usize) -> &Instance {
-        if in_flight == 1 { &self.one } else { &self.three }
+        if in_flight == 1 {
+            &self.one
+        } else {
+            &self.three
+        }
     }
 
     /// Serves `source` at `/api/<name>`.
@@ -77,21 +83,39 @@ impl Server {
     }
 
     pub fn remove(&self, name: &str) {
-        self.sources.0.lock().expect("no holder panics").remove(name);
+        self.sources
+            .0
+            .lock()
+            .expect("no holder panics")
+            .remove(name);
     }
 }
 
 async fn token() -> Response<Body> {
-    json(r#"{"access_token":"token","expires_in":86399}"#.to_string(), None)
+    json(
+        r#"{"access_token":"token","expires_in":86399}"#.to_string(),
+        None,
+    )
 }
 
-async fn list(State(sources): State<Sources>, Path(name): Path<String>, uri: Uri) -> Response<Body> {
-    let source = sources.0.lock().expect("no holder panics").get(&name).cloned();
+async fn list(
+    State(sources): State<Sources>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Response<Body> {
+    let source = sources
+        .0
+        .lock()
+        .expect("no holder panics")
+        .get(&name)
+        .cloned();
     let source = source.expect("the source is served");
     let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let query: Query = pairs.into_owned().collect();
     let answer = source.lock().expect("no holder panics").answer(&query);
-    let whole = query.get("fields").is_none_or(|fields| fields.contains("content"));
+    let whole = query
+        .get("fields")
+        .is_none_or(|fields| fields.contains("content"));
     let records: Vec<String> = answer
         .rows
         .iter()

@@ -106,6 +106,12 @@ impl Profile {
     pub fn needs_sweep(&self) -> bool {
         self.deletes || self.backwards || self.hides || self.rewinds || self.late > self.overlap
     }
+
+    /// Whether only the rotating check finds all of it: a change without a stamp of its own, also one of two
+    /// within a second that shows long after the other.
+    pub fn needs_check(&self) -> bool {
+        self.silent || self.late > self.overlap
+    }
 }
 
 /// One state of a record.
@@ -192,8 +198,13 @@ impl Source {
 
     /// What the client may see now.
     pub fn truth(&self) -> BTreeMap<i64, Version> {
-        let shown = self.records.iter().filter(|(id, _)| !self.hidden.contains(id));
-        shown.filter_map(|(id, record)| Some((*id, *record.versions.last()?))).collect()
+        let shown = self
+            .records
+            .iter()
+            .filter(|(id, _)| !self.hidden.contains(id));
+        shown
+            .filter_map(|(id, record)| Some((*id, *record.versions.last()?)))
+            .collect()
     }
 
     /// Between two runs: some time, some changes, and perhaps something that lasts for a run.
@@ -239,7 +250,10 @@ impl Source {
         let rows = self.page(query);
         let date = self.date();
         for (id, version) in &rows {
-            self.trace = self.trace.wrapping_mul(31).wrapping_add(*id as u64 ^ version.serial);
+            self.trace = self
+                .trace
+                .wrapping_mul(31)
+                .wrapping_add(*id as u64 ^ version.serial);
         }
         self.trace = self.trace.wrapping_mul(31).wrapping_add(self.now as u64);
         Answer { rows, date }
@@ -270,8 +284,11 @@ impl Source {
         let above = number("id[gt]").max(number("id[gt_or_eq]").map(|id| id - 1));
         let below = number("id[lt]").map(|id| id - 1);
         let end = number("id[lt_or_eq]").into_iter().chain(below).min();
-        let list: Option<BTreeSet<i64>> =
-            text("id[in]").map(|ids| ids.split(',').map(|id| id.parse().expect("an id")).collect());
+        let list: Option<BTreeSet<i64>> = text("id[in]").map(|ids| {
+            ids.split(',')
+                .map(|id| id.parse().expect("an id"))
+                .collect()
+        });
         let mut rows: Vec<(i64, Version)> = self.truth().into_iter().collect();
         if self.time_filter_broken && since.is_some() && list.is_none() {
             rows.clear();
@@ -284,13 +301,18 @@ impl Source {
                 && after.is_none_or(|after| version.stamp > after)
                 && until.is_none_or(|until| version.stamp < until)
         });
-        if query.get("order_by").is_some_and(|column| column == "updated_at") {
+        if query
+            .get("order_by")
+            .is_some_and(|column| column == "updated_at")
+        {
             rows.sort_by_key(|(id, version)| (version.stamp, *id));
         }
         if query.get("dir").is_some_and(|dir| dir == "desc") {
             rows.reverse();
         }
-        let limit = number("limit").map_or(50, |limit| limit as usize).min(self.profile.page);
+        let limit = number("limit")
+            .map_or(50, |limit| limit as usize)
+            .min(self.profile.page);
         let offset = number("offset").unwrap_or(0) as usize;
         rows.into_iter().skip(offset).take(limit).collect()
     }
@@ -383,13 +405,19 @@ impl Source {
     fn set_back(&mut self) {
         let Some(id) = self.any() else { return };
         let back = self.roll(5_000) as i64;
-        let last = self.records[&id].versions.last().map_or(self.now, |version| version.stamp);
+        let last = self.records[&id]
+            .versions
+            .last()
+            .map_or(self.now, |version| version.stamp);
         self.put(id, last - back, 0, true);
     }
 
     fn change_silently(&mut self) {
         let Some(id) = self.any() else { return };
-        let last = self.records[&id].versions.last().map_or(self.now, |version| version.stamp);
+        let last = self.records[&id]
+            .versions
+            .last()
+            .map_or(self.now, |version| version.stamp);
         self.put(id, last, 0, true);
     }
 
@@ -403,7 +431,10 @@ impl Source {
         let share = [0, 0, 3, 10, 1][self.roll(5) as usize];
         if share > 0 {
             let ids: Vec<i64> = self.records.keys().copied().collect();
-            self.hidden = ids.into_iter().filter(|_| self.dice.random_range(0..share) == 0).collect();
+            self.hidden = ids
+                .into_iter()
+                .filter(|_| self.dice.random_range(0..share) == 0)
+                .collect();
         }
         for id in &self.hidden {
             if let Some(record) = self.records.get_mut(id) {
@@ -417,7 +448,9 @@ impl Source {
             None => self.backup = Some((self.next_id, self.records.clone())),
             Some((next_id, records)) if self.roll(2) == 0 => {
                 self.records = records;
-                self.records.values_mut().for_each(|record| record.unsteady = true);
+                self.records
+                    .values_mut()
+                    .for_each(|record| record.unsteady = true);
                 self.next_id = next_id;
                 self.pending.clear();
             }
@@ -468,7 +501,10 @@ impl Source {
 
     pub fn change_without_stamp(&mut self, ids: &[i64]) {
         for id in ids {
-            let last = self.records[id].versions.last().map_or(self.now, |version| version.stamp);
+            let last = self.records[id]
+                .versions
+                .last()
+                .map_or(self.now, |version| version.stamp);
             self.put(*id, last, 0, true);
         }
     }
