@@ -5,6 +5,7 @@
 mod log;
 mod protocol;
 mod read;
+mod references;
 mod refresh;
 mod samples;
 
@@ -19,7 +20,8 @@ use schemas::{Resource, Schemas};
 pub use log::{RunMark, watermark_id};
 pub use samples::load_samples;
 
-use self::read::{Reading, read_resource};
+use self::read::{Reading, fetch_missing, read_resource};
+use self::references::References;
 use self::refresh::{Refreshing, refresh_tables};
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
@@ -74,6 +76,7 @@ pub async fn run(
         Err(error) => return Err(error),
     };
 
+    let references = References::default();
     let reading = Reading {
         job,
         options,
@@ -83,12 +86,14 @@ pub async fn run(
         mark: &mark,
         observe: around.observe,
         stop: &around.stop,
+        references: &references,
     };
     let mut read: Vec<_> = futures::stream::iter(&resources)
         .map(|resource| read_resource(&reading, resource))
         .buffer_unordered(RESOURCES_AT_ONCE)
         .collect()
         .await;
+    fetch_missing(&reading, &resources, &mut read).await;
     read.sort_by(|a, b| a.resource.cmp(&b.resource));
 
     let tables = if options.dry_run || around.stop.is_requested() {

@@ -9,6 +9,7 @@ use schemas::{Resource, Schemas};
 use super::RunMark;
 use super::log::LogAppend;
 use super::protocol::{ChangeLog, GONE_FLOOR, GONE_SHARE, PIECE_BYTES, Protocol, Settings, Sweep};
+use super::references::References;
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
 use crate::job::{Event, Job, Reconcile, ResourceState, RunOptions, Stop};
@@ -24,6 +25,8 @@ pub struct Reading<'a> {
     pub mark: &'a RunMark,
     pub observe: &'a (dyn Fn(Event) + Send + Sync),
     pub stop: &'a Stop,
+    /// What the records that are read refer to.
+    pub references: &'a References,
 }
 
 /// Reads what changed in one resource and commits it with the new watermark.
@@ -70,18 +73,20 @@ async fn read(
     } else {
         LogAppend::open(run.lake, run.schemas, resource, run.mark).await?
     };
-    follow(run, resource, &settings, &mut log, summary).await?;
+    protocol(run, resource, &settings, &mut log, summary)
+        .read()
+        .await?;
     tolerate(run, summary)
 }
 
-async fn follow(
-    run: &Reading<'_>,
-    resource: &Resource,
-    settings: &Settings,
-    log: &mut impl ChangeLog,
-    summary: &mut ResourceSummary,
-) -> Result<(), Error> {
-    let protocol = Protocol {
+fn protocol<'a, L: ChangeLog>(
+    run: &'a Reading<'_>,
+    resource: &'a Resource,
+    settings: &'a Settings,
+    log: &'a mut L,
+    summary: &'a mut ResourceSummary,
+) -> Protocol<'a, L> {
+    Protocol {
         instance: run.instance,
         resource,
         settings,
@@ -90,9 +95,41 @@ async fn follow(
         observe: run.observe,
         stop: run.stop,
         extra_keys: Vec::new(),
-        seen: &|_| {},
-    };
-    protocol.read().await
+        references: run.references,
+    }
+}
+
+/// Fetches records that others refer to and the log lacks, of resources that were read well.
+///
+/// So many a resource and run; the others follow in later runs. A failure stands in the resource's summary.
+pub async fn fetch_missing(
+    run: &Reading<'_>,
+    resources: &[Resource],
+    summaries: &mut [ResourceSummary],
+) {
+    for resource in resources {
+        let named = run.references.to(&resource.name);
+        let summary = summaries
+            .iter_mut()
+            .find(|one| one.resource == resource.name);
+        let Some(summary) = summary.filter(|one| one.outcome == Outcome::Done) else {
+            continue;
+        };
+        if named.is_empty() || run.options.dry_run || run.stop.is_requested() {
+            continue;
+        }
+        let result = async {
+            let settings = settings(run);
+            let mut log = LogAppend::open(run.lake, run.schemas, resource, run.mark).await?;
+            protocol(run, resource, &settings, &mut log, summary)
+                .fetch_missing(&named)
+                .await
+        };
+        if let Err(error) = result.await {
+            summary.outcome = Outcome::Failed;
+            summary.error = Some(Problem::from(&error));
+        }
+    }
 }
 
 fn settings(run: &Reading<'_>) -> Settings {

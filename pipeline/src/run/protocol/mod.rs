@@ -26,6 +26,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use schemas::{Kind as FieldKind, Resource};
 
+use super::references::References;
 use crate::error::{Error, Kind};
 use crate::job::{Event, ResourceState, Stop};
 use crate::load::KnownVersions;
@@ -156,7 +157,7 @@ pub(super) struct Protocol<'a, L> {
     /// The customer's own keys, as probed: what is read by id must read the same as what is read by list.
     pub extra_keys: Vec<Vec<String>>,
     /// Told of every batch that was read.
-    pub seen: &'a (dyn Fn(&RecordBatch) + Send + Sync),
+    pub references: &'a References,
 }
 
 impl<L: ChangeLog> Protocol<'_, L> {
@@ -274,7 +275,7 @@ impl<L: ChangeLog> Protocol<'_, L> {
             drained.records += (decoded.batch.num_rows() + decoded.misfits.len()) as u64;
             drained.bytes += decoded.bytes;
             self.count(&decoded);
-            (self.seen)(&decoded.batch);
+            self.references.note(&decoded.batch);
             self.note_late(&decoded.batch, known, late_before);
             let mut ids = integers(&decoded.batch, &self.resource.key);
             for misfit in &decoded.misfits {

@@ -15,6 +15,8 @@ use crate::load::KnownVersions;
 
 /// Records asked for at once by id: a page.
 const ASKED: usize = 50;
+/// Records that a run fetches because others refer to them.
+const FETCHED: usize = 5_000;
 /// Requests by id under way at once; the instance's own limit stands above it.
 const REQUESTS: usize = 4;
 
@@ -153,6 +155,45 @@ impl<L: ChangeLog> Protocol<'_, L> {
             .await?;
         }
         Ok(shown)
+    }
+
+    /// Reads those of these records, ascending, that the log lacks, and commits what is found.
+    pub(in crate::run) async fn fetch_missing(mut self, ids: &[i64]) -> Result<(), Error> {
+        if !self.has_integer_ids() {
+            return Ok(());
+        }
+        let mut held = self.log.held(None).await?;
+        let known: HashSet<i64> = held.ids().collect();
+        let mut missing: Vec<i64> = ids
+            .iter()
+            .copied()
+            .filter(|id| !known.contains(id))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if missing.len() > FETCHED {
+            self.warn(format!(
+                "others refer to {} records that the log lacks; {FETCHED} are fetched now, the rest in later runs",
+                missing.len()
+            ));
+            // Each run another part, so that some that can not be seen do not stand before the others for ever.
+            let start = self.log.stamp().timestamp_micros().unsigned_abs() as usize % missing.len();
+            missing.rotate_left(start);
+            missing.truncate(FETCHED);
+            missing.sort_unstable();
+        }
+        self.extra_keys = self.probe().await?.extra_keys;
+        let before = self.summary.changed;
+        self.fetch(&missing, &mut held).await?;
+        if self.summary.changed == before {
+            return Ok(());
+        }
+        let progress = Progress {
+            lineage: self.lineage(None, self.summary.watermark),
+            ..Progress::default()
+        };
+        self.log.commit(progress).await
     }
 
     /// The stamps of those of these records that are shown.

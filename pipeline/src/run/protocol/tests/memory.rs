@@ -9,6 +9,7 @@ use extract::Misfit;
 
 use super::super::{ChangeLog, CursorChange, Facts, Progress};
 use super::server::Shared;
+use super::source::Version;
 use crate::error::{Error, Kind};
 use crate::load::KnownVersions;
 
@@ -41,6 +42,8 @@ pub struct MemoryLog {
     pub violations: Vec<String>,
     /// In how many commits something breaks.
     pub crash: Option<(usize, Crash)>,
+    /// Older stamps, in seconds, are not wanted.
+    pub wanted_since: i64,
     staged: Vec<Row>,
     at: DateTime<Utc>,
 }
@@ -57,6 +60,7 @@ impl MemoryLog {
             commits: 0,
             violations: Vec::new(),
             crash: None,
+            wanted_since: i64::MIN,
             staged: Vec::new(),
             at: DateTime::UNIX_EPOCH,
         }
@@ -94,7 +98,8 @@ impl MemoryLog {
         let seconds = |at: DateTime<Utc>| at.timestamp();
         let mut found = Vec::new();
         for (id, record) in &source.records {
-            if record.unsteady {
+            let wanted = |version: &Version| version.stamp >= self.wanted_since;
+            if record.unsteady || !record.versions.last().is_some_and(wanted) {
                 continue;
             }
             let held = newest.get(id).copied().unwrap_or(0);

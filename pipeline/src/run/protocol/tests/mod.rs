@@ -20,7 +20,7 @@ use self::controls::{CONTROLS, wrong_records};
 use self::memory::{Crash, MemoryLog};
 use self::server::{Server, Shared, moment};
 use self::source::{ClientClock, Profile, Source};
-use super::{ChangeLog, Protocol, Settings, Sweep};
+use super::{ChangeLog, Protocol, References, Settings, Sweep};
 use crate::error::Error;
 use crate::job::Stop;
 use crate::summary::ResourceSummary;
@@ -88,7 +88,7 @@ async fn run(
         observe: &|_| {},
         stop: &Stop::default(),
         extra_keys: Vec::new(),
-        seen: &|_| {},
+        references: &References::default(),
     };
     let result = protocol.read().await;
     (result, summary)

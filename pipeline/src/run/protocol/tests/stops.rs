@@ -109,10 +109,7 @@ fn a_first_load_goes_on_from_its_last_piece() {
         assert_eq!(case.log.facts.cursor, None);
         // What changed since the beginning was read after it, so the watermark is of now.
         let now = moment(case.source().now);
-        assert_eq!(
-            case.log.facts.watermark,
-            Some(now - TimeDelta::seconds(60))
-        );
+        assert_eq!(case.log.facts.watermark, Some(now - TimeDelta::seconds(60)));
         assert_eq!(case.present(), case.source().truth().len());
         assert!(summary.pieces > 0);
     });
@@ -261,5 +258,47 @@ fn a_silent_change_is_found_within_thirty_days() {
             .filter(|(id, v)| case.log.newest()[id].serial != v.serial);
         assert_eq!(stale.count(), 0);
         assert!(most < 40, "{most} of 300 were read in one day");
+    });
+}
+
+#[test]
+fn what_others_refer_to_is_fetched_by_id() {
+    on_one_thread(async {
+        let mut case = Case::new(300, calm()).await;
+        // Older than what the job wants.
+        let since = moment(case.source().now - 3_600);
+        case.log.wanted_since = since.timestamp();
+        case.run(|settings| settings.since = Some(since))
+            .await
+            .0
+            .unwrap();
+        assert_eq!(case.present(), 0);
+        let watermark = case.log.facts.watermark;
+        let ids: Vec<i64> = case.source().truth().into_keys().take(70).collect();
+        let mut named = ids.clone();
+        named.push(999_999);
+        let mut settings = settings(&case.profile, since);
+        for _ in 0..2 {
+            settings.since = Some(since);
+            let mut summary = ResourceSummary::of("things");
+            let resource = resource("things");
+            let protocol = super::super::Protocol {
+                instance: case.server.instance(1),
+                resource: &resource,
+                settings: &settings,
+                log: &mut case.log,
+                summary: &mut summary,
+                observe: &|_| {},
+                stop: &Default::default(),
+                extra_keys: Vec::new(),
+                references: &Default::default(),
+            };
+            protocol.fetch_missing(&named).await.unwrap();
+            assert!(case.log.newest().keys().eq(ids.iter()));
+        }
+        assert_eq!(
+            (case.log.rows.len(), case.log.facts.watermark),
+            (70, watermark)
+        );
     });
 }
