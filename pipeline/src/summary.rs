@@ -37,7 +37,10 @@ pub enum Outcome {
 pub struct ResourceSummary {
     pub resource: String,
     pub requests: u64,
+    /// Requests that are neither a page nor a look at the newest record.
     pub retries: u64,
+    #[serde(skip)]
+    pub(crate) probes: u64,
     pub pages: u64,
     /// Records received; those unchanged since the last run included.
     pub records: u64,
@@ -74,6 +77,7 @@ impl ResourceSummary {
             resource: resource.to_string(),
             requests: 0,
             retries: 0,
+            probes: 0,
             pages: 0,
             records: 0,
             changed: 0,

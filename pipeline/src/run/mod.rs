@@ -4,6 +4,7 @@
 
 mod log;
 mod protocol;
+mod quarantine;
 mod read;
 mod references;
 mod refresh;

@@ -43,9 +43,7 @@ pub async fn read_resource(run: &Reading<'_>, resource: &Resource) -> ResourceSu
         });
     };
     let result = Box::pin(read(run, resource, &mut summary)).await;
-    // A request may be counted with one batch and its page with the next; only the sums compare. The
-    // probe is a request without a page.
-    summary.retries = summary.requests.saturating_sub(summary.pages + 1);
+    count_retries(&mut summary);
     if let Err(error) = result {
         summary.outcome = match error.kind {
             Kind::Data => Outcome::Misfits,
@@ -125,11 +123,19 @@ pub async fn fetch_missing(
                 .fetch_missing(&named)
                 .await
         };
-        if let Err(error) = result.await {
+        let result = result.await;
+        count_retries(summary);
+        if let Err(error) = result {
             summary.outcome = Outcome::Failed;
             summary.error = Some(Problem::from(&error));
         }
     }
+}
+
+/// A request may be counted with one batch and its page with the next; only the sums compare.
+fn count_retries(summary: &mut ResourceSummary) {
+    let answered = summary.pages + summary.probes;
+    summary.retries = summary.requests.saturating_sub(answered);
 }
 
 fn settings(run: &Reading<'_>) -> Settings {

@@ -213,6 +213,7 @@ impl<L: ChangeLog> Protocol<'_, L> {
     async fn probe(&mut self) -> Result<Probe, Error> {
         let probe = extract::probe(self.instance, self.resource).await?;
         self.summary.requests += 1;
+        self.summary.probes += 1;
         Ok(probe)
     }
 

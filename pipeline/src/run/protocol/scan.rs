@@ -101,7 +101,6 @@ impl<L: ChangeLog> Protocol<'_, L> {
                 CursorChange::Keep
             },
             lineage: self.lineage(since, watermark),
-            ..Progress::default()
         };
         self.log.commit(progress).await?;
         Ok(cursor.is_some())
@@ -197,14 +196,15 @@ impl<L: ChangeLog> Protocol<'_, L> {
         deleted
     }
 
-    fn warn_of_late(&mut self) {
+    pub(super) fn warn_of_late(&mut self) {
         let Some(late) = self.summary.late_seconds else {
             return;
         };
         let overlap = self.settings.overlap.num_seconds().unsigned_abs();
         if late > overlap / 2 {
             self.warn(format!(
-                "a record showed {late} s after its stamp, more than half of the overlap of {overlap} s: raise extract.overlap"
+                "a version was first seen {late} s behind its stamp, committed late or hidden until now; that is more \
+                 than half of the overlap of {overlap} s: if it stays so, raise extract.overlap"
             ));
         }
     }

@@ -69,6 +69,7 @@ impl<L: ChangeLog> Protocol<'_, L> {
         let late_before = clock.start;
         self.fetch_late(&wanted, &mut held, Some(late_before))
             .await?;
+        self.warn_of_late();
         // A sweep that is not believed holds nothing else back, and stays due.
         let marked = self.mark_gone(gone, count, &mut held).await;
         let progress = Progress {

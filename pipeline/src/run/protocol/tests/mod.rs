@@ -4,6 +4,7 @@
 //! that progress is not ahead of its rows; after the last run, on a source at rest, it equals the truth.
 //! `SPENDLAKE_SEED=n` replays one seed, `SPENDLAKE_LONG=1` runs twenty times as many.
 
+mod changes;
 mod controls;
 mod lake;
 
