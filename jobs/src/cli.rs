@@ -84,6 +84,7 @@ pub enum Command {
         \x20 spendlake run spendlake.toml\n\
         \x20 spendlake run spendlake.toml --resources invoices,suppliers\n\
         \x20 spendlake run spendlake.toml --full             read everything again\n\
+        \x20 spendlake run spendlake.toml --reconcile        look for deleted records now\n\
         \x20 spendlake run spendlake.toml --dry-run          read, but commit nothing\n\
         \x20 spendlake run jobs/*.toml --json > summary.json  (with several jobs: a list)\n\n\
         Ctrl-C stops at the next safe point, a second one at once; either way the next run \
@@ -185,6 +186,14 @@ pub struct Run {
     /// Look for deleted records now, whatever the job says
     #[arg(long)]
     pub reconcile: bool,
+    /// Believe the source where it shows far less than before, for this run alone
+    #[arg(
+        long,
+        long_help = "Believe the source where it shows far less than before, for this run alone: \
+            mark all that a sweep misses as deleted, and follow an instance that was set back \
+            (a refreshed sandbox, a restored backup; then with --full --reconcile)."
+    )]
+    pub accept_deletes: bool,
     /// Read all that a run would, and commit nothing
     #[arg(long)]
     pub dry_run: bool,

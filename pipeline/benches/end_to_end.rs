@@ -293,6 +293,8 @@ fn job(url: &str, lake: String, requests_per_second: Option<f64>, in_flight: usi
         since: None,
         overlap: Duration::from_secs(600),
         reconcile: Reconcile::Never,
+        check: false,
+        piece_records: pipeline::job::PIECE_RECORDS,
         tolerate_quarantined: 0.0,
         lake: LakeSettings {
             url: lake,

@@ -22,10 +22,17 @@ pub struct Job {
     /// How far each window reaches back behind the one before.
     pub overlap: Duration,
     pub reconcile: Reconcile,
+    /// Read a thirtieth of the records again each day, and compare them by content.
+    pub check: bool,
+    /// Records after which a long scan commits what it has; a stopped one goes on from there.
+    pub piece_records: u64,
     /// Fraction of a resource's records that may be misfits, 0 to 1.
     pub tolerate_quarantined: f64,
     pub lake: LakeSettings,
 }
+
+/// What [`Job::piece_records`] is where nothing else is asked for.
+pub const PIECE_RECORDS: u64 = 20_000;
 
 /// How often ids are swept to find what was deleted at the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +51,8 @@ pub struct RunOptions {
     pub full: bool,
     /// Sweep ids now.
     pub reconcile: bool,
+    /// Mark what a sweep misses as deleted, however much it is, and follow a source that was set back.
+    pub accept_deletes: bool,
     /// Ask the source, write nothing.
     pub dry_run: bool,
 }

@@ -7,8 +7,7 @@ use serde::Serialize;
 use crate::catalog::{Lake, Snapshot, TableName};
 use crate::error::Error;
 use crate::job::Job;
-use crate::run::RUNS;
-use crate::summary::{Outcome, Problem, Summary};
+use crate::summary::{KnownDrift, Outcome, Problem, Summary};
 
 /// One table as last committed.
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +28,9 @@ pub struct TableStatus {
     /// What went wrong in the last run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<Problem>,
+    /// Change logs only: how the source's records differ from the definition, each way once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<KnownDrift>,
     /// What the last commit did, by its own account.
     pub last_commit: serde_json::Map<String, serde_json::Value>,
 }
@@ -42,10 +44,7 @@ pub async fn status(job: &Job, now: DateTime<Utc>) -> Result<Vec<TableStatus>, E
     for layer in LAYERS {
         names.extend(lake.tables(layer).await?);
     }
-    let last_run: Option<Summary> = lake
-        .last_file(&format!("{RUNS}/{}", job.connection))
-        .await?
-        .and_then(|text| serde_json::from_slice(&text).ok());
+    let last_run = crate::run::last_summary(&lake, &job.connection).await;
     let mut found: Vec<_> = futures::stream::iter(names)
         .map(|name| {
             let lake = &lake;
@@ -58,6 +57,12 @@ pub async fn status(job: &Job, now: DateTime<Utc>) -> Result<Vec<TableStatus>, E
     for status in &mut found {
         if let Some(run) = &last_run {
             (status.last_outcome, status.last_error) = outcome_in(run, &status.table);
+            let resource = status.table.strip_prefix("coupa.").unwrap_or_default();
+            let known = run
+                .known_drift
+                .iter()
+                .filter(|known| known.resource == resource);
+            status.drift = known.cloned().collect();
         }
     }
     let layer = |status: &TableStatus| {
@@ -122,6 +127,7 @@ async fn table_status(
         last_commit_at: snapshot.committed_at(),
         last_outcome: None,
         last_error: None,
+        drift: Vec::new(),
         last_commit,
     }))
 }

@@ -16,6 +16,9 @@ pub struct Summary {
     pub resources: Vec<ResourceSummary>,
     pub tables: Vec<TableSummary>,
     pub sinks: Vec<SinkSummary>,
+    /// All that differs from the definitions, from this run and those before it.
+    #[serde(default)]
+    pub known_drift: Vec<KnownDrift>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +37,10 @@ pub enum Outcome {
 pub struct ResourceSummary {
     pub resource: String,
     pub requests: u64,
+    /// Requests that are neither a page nor a look at the newest record.
     pub retries: u64,
+    #[serde(skip)]
+    pub(crate) probes: u64,
     pub pages: u64,
     /// Records received; those unchanged since the last run included.
     pub records: u64,
@@ -46,19 +52,74 @@ pub struct ResourceSummary {
     pub deleted: u64,
     /// Decimals with more than nine places, rounded half-even.
     pub rounded: u64,
-    /// Keys that no definition names, each with an example id.
+    /// How records differ from the definition, each way once with an example id.
     pub drift: Vec<DriftSummary>,
     pub watermark: Option<DateTime<Utc>>,
+    /// Commits of a long scan before its last one, each a piece of its ids.
+    #[serde(default)]
+    pub pieces: u64,
+    /// Of the versions that came behind the scan before, the most seconds between stamp and that scan.
+    #[serde(default)]
+    pub late_seconds: Option<u64>,
+    /// What was odd at the source and did not keep the read from going on, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     pub seconds: f64,
     pub outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
 }
 
+impl ResourceSummary {
+    /// Nothing read yet.
+    pub fn of(resource: &str) -> ResourceSummary {
+        ResourceSummary {
+            resource: resource.to_string(),
+            requests: 0,
+            retries: 0,
+            probes: 0,
+            pages: 0,
+            records: 0,
+            changed: 0,
+            bytes: 0,
+            quarantined: 0,
+            deleted: 0,
+            rounded: 0,
+            drift: Vec::new(),
+            watermark: None,
+            pieces: 0,
+            late_seconds: None,
+            warnings: Vec::new(),
+            seconds: 0.0,
+            outcome: Outcome::Done,
+            error: None,
+        }
+    }
+}
+
+/// A way in which records differ from the definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriftSummary {
+    /// Dotted, in snake case.
     pub path: String,
+    /// `new_field`: no definition names it; `type_changed`: it holds something of another type.
+    #[serde(default = "new_field")]
+    pub kind: String,
     pub example_id: Option<String>,
+}
+
+fn new_field() -> String {
+    "new_field".to_string()
+}
+
+/// A difference from the definitions that some run has met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownDrift {
+    pub resource: String,
+    #[serde(flatten)]
+    pub drift: DriftSummary,
+    /// Start of the run that met it first.
+    pub first_seen: DateTime<Utc>,
 }
 
 /// One table of the lake as the run left it.
@@ -114,6 +175,27 @@ impl From<&Error> for Problem {
 }
 
 impl Summary {
+    /// Takes over the differences that earlier runs have met, and adds those of this one.
+    pub fn remember_drift(&mut self, earlier: Vec<KnownDrift>) {
+        self.known_drift = earlier;
+        for resource in &self.resources {
+            for drift in &resource.drift {
+                let known = self.known_drift.iter().any(|known| {
+                    known.resource == resource.resource
+                        && known.drift.path == drift.path
+                        && known.drift.kind == drift.kind
+                });
+                if !known {
+                    self.known_drift.push(KnownDrift {
+                        resource: resource.resource.clone(),
+                        drift: drift.clone(),
+                        first_seen: self.started_at,
+                    });
+                }
+            }
+        }
+    }
+
     /// The worst of what happened, as the command's exit code.
     pub fn exit_code(&self) -> u8 {
         if self.outcome == Outcome::Done {

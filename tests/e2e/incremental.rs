@@ -196,13 +196,14 @@ fn is_probe(request: &RequestRecord) -> bool {
     parameter(request, "limit") == Some("1")
 }
 
-/// A list of nothing but ids, to find what is gone.
+/// A list of nothing but ids and stamps, to find what is gone.
 fn is_sweep(request: &RequestRecord) -> bool {
     let fields = parameter(request, "fields")
         .and_then(|fields| serde_json::from_str::<Vec<Value>>(fields).ok());
     fields.is_some_and(|names| {
         names.iter().all(|name| {
             name == "id"
+                || name == "updated_at"
                 || name.get("custom_fields").is_some()
                 || name.get("custom-fields").is_some()
         })

@@ -20,6 +20,7 @@ pub async fn run(args: &Run, overlay: Option<&Path>, world: &World) -> Ended {
         resources: args.resources.clone(),
         full: args.full,
         reconcile: args.reconcile,
+        accept_deletes: args.accept_deletes,
         dry_run: args.dry_run,
     };
     let stop = stop_on_signals();
@@ -265,13 +266,28 @@ fn notes(summary: &Summary) -> Vec<String> {
                 output::count(one.rounded)
             ));
         }
-        if !one.drift.is_empty() {
-            let paths: Vec<&str> = one.drift.iter().map(|drift| drift.path.as_str()).collect();
+        let of_kind = |kind: &str| {
+            let found = one.drift.iter().filter(|drift| drift.kind == kind);
+            found.map(|drift| drift.path.as_str()).collect::<Vec<_>>()
+        };
+        let (new, changed) = (of_kind("new_field"), of_kind("type_changed"));
+        if !new.is_empty() {
             notes.push(format!(
                 "note: {}: keys that no definition names, kept in custom_fields or _raw: {}",
                 one.resource,
-                paths.join(", ")
+                new.join(", ")
             ));
+        }
+        if !changed.is_empty() {
+            notes.push(format!(
+                "note: {}: fields that hold another type than defined, see quarantine.{}: {}",
+                one.resource,
+                one.resource,
+                changed.join(", ")
+            ));
+        }
+        for warning in &one.warnings {
+            notes.push(format!("warning: {}: {warning}", one.resource));
         }
     }
     for one in &summary.tables {

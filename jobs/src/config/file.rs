@@ -43,6 +43,8 @@ pub struct Extract {
     pub since: Option<Written<String>>,
     pub overlap: Option<Written<String>>,
     pub reconcile: Option<Written<String>>,
+    pub check: Option<Written<String>>,
+    pub piece_records: Option<Written<f64>>,
     /// `tolerate = { quarantined = … }`.
     pub quarantined: Option<Written<f64>>,
 }
@@ -77,7 +79,15 @@ const KEYS: [(&str, &[&str]); 6] = [
     ),
     (
         "extract",
-        &["resources", "since", "overlap", "reconcile", "tolerate"],
+        &[
+            "resources",
+            "since",
+            "overlap",
+            "reconcile",
+            "check",
+            "piece_records",
+            "tolerate",
+        ],
     ),
     ("extract.tolerate", &["quarantined"]),
     ("lake", &["url", "options"]),
@@ -134,6 +144,8 @@ impl Reader<'_> {
                 since: self.date(extract, "since"),
                 overlap: self.text(extract, "overlap"),
                 reconcile: self.text(extract, "reconcile"),
+                check: self.text(extract, "check"),
+                piece_records: self.number(extract, "piece_records"),
                 quarantined: tolerate.and_then(|table| self.number(table, "quarantined")),
             };
         }

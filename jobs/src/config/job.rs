@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use extract::{Payload, Settings};
+use pipeline::job::PIECE_RECORDS;
 use pipeline::{Job, LakeSettings, Reconcile};
 use secrecy::SecretString;
 use url::Url;
@@ -23,6 +24,9 @@ const IN_FLIGHT: f64 = 8.0;
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 const LONGEST_OVERLAP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const TOLERATED: f64 = 0.001;
+/// Each piece is a commit, and some requests more.
+const FEWEST_IN_PIECE: f64 = 1_000.0;
+const MOST_IN_PIECE: f64 = 10_000_000.0;
 
 /// What a job file is read with.
 pub(super) struct Place<'a> {
@@ -59,6 +63,8 @@ pub struct Read {
     since: Option<DateTime<Utc>>,
     overlap: Duration,
     reconcile: Reconcile,
+    check: bool,
+    piece_records: u64,
     tolerate_quarantined: f64,
 }
 
@@ -70,6 +76,8 @@ impl Default for Read {
             since: None,
             overlap: OVERLAP,
             reconcile: Reconcile::Weekly,
+            check: true,
+            piece_records: PIECE_RECORDS,
             tolerate_quarantined: TOLERATED,
         }
     }
@@ -111,6 +119,8 @@ impl Parts {
             since: self.read.since,
             overlap: self.read.overlap,
             reconcile: self.read.reconcile,
+            check: self.read.check,
+            piece_records: self.read.piece_records,
             tolerate_quarantined: self.read.tolerate_quarantined,
             lake: self.lake?,
         })
@@ -264,6 +274,8 @@ impl Checker<'_> {
             since: self.since(extract.since.as_ref()),
             overlap: self.overlap(extract.overlap.as_ref()),
             reconcile: self.reconcile(extract.reconcile.as_ref()),
+            check: self.check(extract.check.as_ref()),
+            piece_records: self.piece_records(extract.piece_records.as_ref()),
             tolerate_quarantined: self.tolerated(extract.quarantined.as_ref()),
         }
     }
@@ -342,6 +354,36 @@ impl Checker<'_> {
                 Reconcile::Weekly
             }
         }
+    }
+
+    fn check(&mut self, written: Option<&Written<String>>) -> bool {
+        match written.map(|word| (word, word.value.as_str())) {
+            None | Some((_, "daily")) => true,
+            Some((_, "never")) => false,
+            Some((word, other)) => {
+                self.problems
+                    .unknown(word.line, "check", other, &["daily", "never"]);
+                true
+            }
+        }
+    }
+
+    fn piece_records(&mut self, written: Option<&Written<f64>>) -> u64 {
+        let Some(count) = written else {
+            return PIECE_RECORDS;
+        };
+        let whole = count.value.fract() == 0.0;
+        if whole && (FEWEST_IN_PIECE..=MOST_IN_PIECE).contains(&count.value) {
+            return count.value as u64;
+        }
+        self.problems.at(
+            count.line,
+            format!("piece_records is {}", count.value),
+            format!(
+                "write a whole number from {FEWEST_IN_PIECE} to {MOST_IN_PIECE}; {PIECE_RECORDS} if left out"
+            ),
+        );
+        PIECE_RECORDS
     }
 
     fn tolerated(&mut self, written: Option<&Written<f64>>) -> f64 {

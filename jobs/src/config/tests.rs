@@ -70,6 +70,8 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(job.resources, None);
     assert_eq!(job.tolerate_quarantined, 0.001);
     assert!(matches!(job.reconcile, Reconcile::Weekly));
+    assert!(job.check);
+    assert_eq!(job.piece_records, 20_000);
     assert!(matches!(job.payload, Payload::Declared));
 }
 
@@ -89,6 +91,8 @@ resources = ["invoices", "suppliers"]
 since = 2023-01-01
 overlap = "36h"
 reconcile = "never"
+check = "never"
+piece_records = 5000
 tolerate = { quarantined = 0 }
 [lake]
 url = "s3://bucket/prefix/"
@@ -98,6 +102,8 @@ aws_allow_http = true
 aws_secret_access_key = "${COUPA_CLIENT_SECRET}"
 "#;
     let job = job(text);
+    assert!(!job.check);
+    assert_eq!(job.piece_records, 5_000);
     assert_eq!(job.source.requests_per_second, Some(2.5));
     assert_eq!(job.resources.expect("a list").len(), 2);
     assert_eq!(

@@ -12,6 +12,7 @@ use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableRefer
 use deltalake::kernel::{Action, Add, Remove, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
+use serde_json::json;
 
 use super::{LoadError, WrittenFile};
 use crate::catalog::{KEPT_ROWS, Lake, Snapshot, TableName};
@@ -21,7 +22,11 @@ const APPEND_ATTEMPTS: u32 = 5;
 /// How far back a commit of our own is looked for after its answer was lost.
 const COMMITS_LOOKED_AT: usize = 20;
 
-/// What one run changes in one table.
+const RUN: &str = "spendlake.run_id";
+/// Where a commit says which of its run's commits it is.
+const PLACE: &str = "spendlake.transaction";
+
+/// What one commit of a run changes in one table.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// Names the writer: one feed of one table.
@@ -139,12 +144,16 @@ async fn landed(snapshot: &Snapshot, commit: &Commit) -> Result<bool, LoadError>
     Ok(committed.is_some_and(|sequence| sequence >= commit.sequence))
 }
 
-/// Whether one of the newest commits carries this commit's run.
+/// Whether one of the newest commits is this one.
 async fn is_ours(snapshot: &Snapshot, commit: &Commit) -> Result<bool, LoadError> {
-    const RUN: &str = "spendlake.run_id";
     let run = commit.lineage.get(RUN);
     let recent = snapshot.history(COMMITS_LOOKED_AT).await?;
-    Ok(run.is_some() && recent.iter().any(|info| info.get(RUN) == run))
+    let place = json!([commit.app_id, commit.sequence]);
+    // A run commits to a table more than once: its name alone does not tell which commit landed.
+    let ours = |info: &HashMap<String, serde_json::Value>| {
+        info.get(RUN) == run && info.get(PLACE) == Some(&place)
+    };
+    Ok(run.is_some() && recent.iter().any(ours))
 }
 
 async fn reload(snapshot: &Snapshot) -> Result<Snapshot, LoadError> {
@@ -187,7 +196,7 @@ async fn try_commit(base: &Snapshot, commit: &Commit) -> Result<DeltaTable, Delt
     let properties = CommitProperties::default()
         // No retry by the library: it would not notice that its own commit landed.
         .with_max_retries(0)
-        .with_metadata(commit.lineage.clone())
+        .with_metadata(metadata(commit))
         .with_application_transactions(transactions);
     let operation = DeltaOperation::Write {
         mode: SaveMode::Append,
@@ -203,6 +212,12 @@ async fn try_commit(base: &Snapshot, commit: &Commit) -> Result<DeltaTable, Delt
     let mut table = base.table.clone();
     table.load_version(done.version()).await?;
     Ok(table)
+}
+
+fn metadata(commit: &Commit) -> HashMap<String, serde_json::Value> {
+    let mut metadata = commit.lineage.clone();
+    metadata.insert(PLACE.to_string(), json!([commit.app_id, commit.sequence]));
+    metadata
 }
 
 fn transaction(app_id: &str, version: i64) -> Transaction {

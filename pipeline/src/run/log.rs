@@ -1,24 +1,26 @@
 //! Raw record batches into one resource's change log.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use schemas::{Resource, Schemas};
 use serde_json::json;
 
+use super::protocol::{ChangeLog, Cursor, CursorChange, Facts, Progress};
+use super::quarantine::Quarantine;
 use crate::catalog::{CatalogError, Lake, Snapshot, TableName};
 use crate::error::Error;
-use crate::load::{Commit, Fence, LoadError, TableWriter, commit, ensure_table};
-use crate::transform::log_schema;
+use crate::load::{Commit, Fence, KnownVersions, LoadError, TableWriter, commit, ensure_table};
+use crate::transform::{last_known, log_schema};
 
 const DAY_COLUMN: &str = "_extract_date";
 /// Mappings work through the log file by file; this many rows bound what one of them holds.
 const FILE_ROWS: u64 = 20_000;
+/// What two commits of one run differ by in extraction time: the finest that the log keeps.
+const TICK: TimeDelta = TimeDelta::microseconds(1);
 
 /// What identifies one run in rows and commits.
 #[derive(Clone, Debug)]
@@ -42,162 +44,292 @@ impl RunMark {
 }
 
 /// One resource's change log, being appended to.
-pub struct LogAppend {
-    pub table: TableName,
-    pub base: Snapshot,
+pub struct LogAppend<'a> {
+    lake: &'a Lake,
+    schemas: &'a Schemas,
+    resource: &'a Resource,
     schema: SchemaRef,
-    writer: TableWriter,
+    /// `None`: there is no table, and none is made.
+    base: Option<Snapshot>,
+    writer: Option<TableWriter>,
+    quarantine: Quarantine<'a>,
+    /// Whether what is written is kept.
+    keeps: bool,
     mark: RunMark,
     rows: u64,
 }
 
+fn name_in(connection: &str, what: &str) -> String {
+    format!("spendlake/{connection}/{what}")
+}
+
 /// Name of the application transaction that counts a resource's appends.
-fn append_id(connection: &str) -> String {
-    format!("spendlake/{connection}/append")
+pub(super) fn append_id(connection: &str) -> String {
+    name_in(connection, "append")
 }
 
 /// Name of the application transaction that holds the watermark, in microseconds.
 pub fn watermark_id(connection: &str) -> String {
-    format!("spendlake/{connection}/watermark")
+    name_in(connection, "watermark")
 }
 
-/// Name of the application transaction that holds the time of the last sweep, in microseconds.
-fn reconciled_id(connection: &str) -> String {
-    format!("spendlake/{connection}/reconciled")
-}
+/// Application transactions of a log besides these two. Times are microseconds.
+const RECONCILED: &str = "reconciled";
+const EXTRACTED: &str = "extracted";
+const MAX_ID: &str = "max_id";
+const CHECKED: &str = "checked";
+/// The last id of a scan that goes on; 0 if there is none, as a transaction can not be taken back.
+const SCAN_LAST: &str = "scan/last_id";
+const SCAN_SINCE: &str = "scan/since";
+const SCAN_STARTED: &str = "scan/started";
+const SCAN_MAX: &str = "scan/max_id";
+/// A scan without a lower bound.
+const FROM_THE_START: i64 = -1;
 
-/// Name of the application transaction that holds the newest extraction time, in microseconds.
-fn extracted_id(connection: &str) -> String {
-    format!("spendlake/{connection}/extracted")
-}
-
-/// What the end of a read adds to the log's facts.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    pub watermark: Option<DateTime<Utc>>,
-    pub reconciled: Option<DateTime<Utc>>,
-    pub lineage: HashMap<String, serde_json::Value>,
-}
-
-impl LogAppend {
+impl<'a> LogAppend<'a> {
     /// Opens the log, creating it when it is not there yet.
     pub async fn open(
-        lake: &Lake,
-        schemas: &Schemas,
-        resource: &Resource,
-        raw_schema: &Schema,
+        lake: &'a Lake,
+        schemas: &'a Schemas,
+        resource: &'a Resource,
         mark: &RunMark,
-    ) -> Result<LogAppend, Error> {
-        let table = TableName::new("coupa", &resource.name);
-        let schema = log_schema(raw_schema);
+    ) -> Result<LogAppend<'a>, Error> {
+        let schema = log_schema(&extract::raw_schema(resource));
+        let table = table_of(resource);
         let base = ensure_table(lake, &table, &resource.doc, &schema, Some(DAY_COLUMN)).await?;
         // Of two versions, the one extracted later is the newer: a machine whose clock is behind the
         // last one's must not write stamps before it.
         let mut mark = mark.clone();
-        let last = base.transaction(&extracted_id(&mark.connection)).await?;
+        let last = base
+            .transaction(&name_in(&mark.connection, EXTRACTED))
+            .await?;
         if let Some(last) = last.and_then(DateTime::from_timestamp_micros) {
-            mark.started_at = mark.started_at.max(last + TimeDelta::microseconds(1));
+            mark.started_at = mark.started_at.max(last + TICK);
         }
-        let prefix = format!("{}-{}", mark.run_id, &schemas.fingerprint()[..8]);
-        let writer = TableWriter::new(lake, &table, &schema, Some(DAY_COLUMN), &prefix)?
-            .with_file_rows(FILE_ROWS);
         Ok(LogAppend {
-            table,
-            base,
+            quarantine: Quarantine::new(lake, &resource.name, &mark),
+            lake,
+            schemas,
+            resource,
             schema,
-            writer,
+            base: Some(base),
+            writer: None,
+            keeps: true,
             mark,
             rows: 0,
         })
     }
 
-    /// The extraction time of this read's rows.
-    pub fn extracted_at(&self) -> DateTime<Utc> {
-        self.mark.started_at
+    /// Opens the log to compare with it; makes no table, and forgets what is written.
+    pub async fn peek(
+        lake: &'a Lake,
+        schemas: &'a Schemas,
+        resource: &'a Resource,
+        mark: &RunMark,
+    ) -> Result<LogAppend<'a>, Error> {
+        Ok(LogAppend {
+            quarantine: Quarantine::new(lake, &resource.name, mark),
+            lake,
+            schemas,
+            resource,
+            schema: log_schema(&extract::raw_schema(resource)),
+            base: Snapshot::open(lake, &table_of(resource)).await?,
+            writer: None,
+            keeps: false,
+            mark: mark.clone(),
+            rows: 0,
+        })
     }
 
-    /// Changes up to here were committed before.
-    pub async fn watermark(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        self.stamp(&watermark_id(&self.mark.connection)).await
+    async fn number(&self, what: &str) -> Result<Option<i64>, Error> {
+        match &self.base {
+            Some(base) => Ok(base
+                .transaction(&name_in(&self.mark.connection, what))
+                .await?),
+            None => Ok(None),
+        }
     }
 
-    /// When ids were last swept.
-    pub async fn reconciled(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        self.stamp(&reconciled_id(&self.mark.connection)).await
-    }
-
-    async fn stamp(&self, id: &str) -> Result<Option<DateTime<Utc>>, Error> {
-        let micros = self.base.transaction(id).await?;
+    async fn time(&self, what: &str) -> Result<Option<DateTime<Utc>>, Error> {
+        let micros = self.number(what).await?;
         Ok(micros.and_then(DateTime::from_timestamp_micros))
     }
 
-    /// Writes a raw batch as it came from the decoder.
-    pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), LoadError> {
-        self.rows += batch.num_rows() as u64;
-        let completed = self.complete(batch).map_err(|source| LoadError::Batch {
-            table: self.table.to_string(),
-            source: Box::new(source),
-        })?;
-        self.writer.write(&completed).await
+    async fn cursor(&self) -> Result<Option<Cursor>, Error> {
+        let Some(last_id) = self.number(SCAN_LAST).await?.filter(|id| *id > 0) else {
+            return Ok(None);
+        };
+        let Some(started) = self.time(SCAN_STARTED).await? else {
+            return Ok(None);
+        };
+        let since = self.number(SCAN_SINCE).await?;
+        Ok(Some(Cursor {
+            since: since
+                .filter(|since| *since != FROM_THE_START)
+                .and_then(DateTime::from_timestamp_micros),
+            started,
+            last_id,
+            max_id: self.number(SCAN_MAX).await?.unwrap_or(0),
+        }))
     }
 
-    /// Writes a deletion for each row of the stream: its last known content, marked.
-    pub async fn write_deletions(
+    async fn append(&mut self, batch: &RecordBatch) -> Result<(), LoadError> {
+        let table = table_of(self.resource);
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let definitions = &self.schemas.fingerprint()[..8];
+                let prefix = format!("{}-{definitions}", self.mark.run_id);
+                let day = Some(DAY_COLUMN);
+                let writer = TableWriter::new(self.lake, &table, &self.schema, day, &prefix)?;
+                none.insert(writer.with_file_rows(FILE_ROWS))
+            }
+        };
+        self.rows += batch.num_rows() as u64;
+        writer.write(batch).await
+    }
+
+    fn unfit(&self, source: arrow::error::ArrowError) -> LoadError {
+        LoadError::Batch {
+            table: table_of(self.resource).to_string(),
+            source: Box::new(source),
+        }
+    }
+
+    /// What a commit says of progress, as application transactions.
+    fn transactions(&self, progress: &Progress) -> Vec<(String, i64)> {
+        let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
+        let mut numbers = vec![
+            ("watermark", micros(progress.watermark)),
+            (RECONCILED, micros(progress.reconciled)),
+            (MAX_ID, progress.max_id),
+            (CHECKED, progress.checked),
+            (EXTRACTED, micros(Some(self.mark.started_at))),
+        ];
+        match progress.cursor {
+            CursorChange::Keep => {}
+            CursorChange::Clear => numbers.push((SCAN_LAST, Some(0))),
+            CursorChange::Set(cursor) => numbers.extend([
+                (SCAN_LAST, Some(cursor.last_id)),
+                (
+                    SCAN_SINCE,
+                    Some(micros(cursor.since).unwrap_or(FROM_THE_START)),
+                ),
+                (SCAN_STARTED, micros(Some(cursor.started))),
+                (SCAN_MAX, Some(cursor.max_id)),
+            ]),
+        }
+        let connection = &self.mark.connection;
+        numbers
+            .into_iter()
+            .filter_map(|(what, number)| Some((name_in(connection, what), number?)))
+            .collect()
+    }
+}
+
+impl ChangeLog for LogAppend<'_> {
+    async fn facts(&self) -> Result<Facts, Error> {
+        Ok(Facts {
+            empty: self.base.as_ref().is_none_or(|base| base.files.is_empty()),
+            watermark: self.time("watermark").await?,
+            reconciled: self.time(RECONCILED).await?,
+            max_id: self.number(MAX_ID).await?,
+            checked: self.number(CHECKED).await?,
+            cursor: self.cursor().await?,
+        })
+    }
+
+    async fn held(&self, since: Option<DateTime<Utc>>) -> Result<KnownVersions, Error> {
+        let watermark = self.resource.watermark.as_deref();
+        let Some(base) = &self.base else {
+            return Ok(KnownVersions::nothing(watermark));
+        };
+        let connection = &self.mark.connection;
+        Ok(KnownVersions::of(self.lake, base, connection, since, watermark).await?)
+    }
+
+    fn stamp(&self) -> DateTime<Utc> {
+        self.mark.started_at
+    }
+
+    async fn write(
         &mut self,
-        mut last_known: SendableRecordBatchStream,
-    ) -> Result<u64, Error> {
+        rows: &RecordBatch,
+        misfits: &[extract::Misfit],
+    ) -> Result<(), Error> {
+        if !self.keeps {
+            return Ok(());
+        }
+        self.quarantine.write(misfits).await?;
+        if rows.num_rows() > 0 {
+            let completed = self.complete(rows).map_err(|e| self.unfit(e))?;
+            self.append(&completed).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_deletions(&mut self, ids: &[i64]) -> Result<u64, Error> {
+        let Some(base) = self.base.as_ref().filter(|_| self.keeps) else {
+            return Ok(0);
+        };
+        let mut rows = last_known(self.lake, base, &self.mark.connection, ids).await?;
         let mut count = 0;
-        while let Some(batch) = last_known.next().await {
+        while let Some(batch) = rows.next().await {
             let batch = batch.map_err(CatalogError::from)?;
             count += batch.num_rows() as u64;
-            let marked = self
-                .mark_deleted(&batch)
-                .map_err(|source| LoadError::Batch {
-                    table: self.table.to_string(),
-                    source: Box::new(source),
-                })?;
-            self.writer.write(&marked).await?;
+            let marked = self.mark_deleted(&batch).map_err(|e| self.unfit(e))?;
+            self.append(&marked).await?;
         }
-        self.rows += count;
         Ok(count)
     }
 
-    /// Commits what was written, with how far the source is known now.
-    pub async fn commit(self, progress: Progress) -> Result<Snapshot, Error> {
-        let files = self.writer.finish().await?;
+    async fn commit(&mut self, progress: Progress) -> Result<(), Error> {
+        let Some(base) = self.base.as_ref().filter(|_| self.keeps) else {
+            return Ok(());
+        };
+        let fresh = Quarantine::new(self.lake, &self.resource.name, &self.mark);
+        std::mem::replace(&mut self.quarantine, fresh)
+            .commit()
+            .await?;
+        let files = match self.writer.take() {
+            Some(writer) => writer.finish().await?,
+            None => Vec::new(),
+        };
         let app_id = append_id(&self.mark.connection);
-        let sequence = self.base.transaction(&app_id).await?.unwrap_or(0) + 1;
-        let stamps = [
-            (watermark_id(&self.mark.connection), progress.watermark),
-            (reconciled_id(&self.mark.connection), progress.reconciled),
-            (
-                extracted_id(&self.mark.connection),
-                Some(self.mark.started_at),
-            ),
-        ];
+        let sequence = base.transaction(&app_id).await?.unwrap_or(0) + 1;
+        let transactions = self.transactions(&progress);
         let mut lineage = progress.lineage;
-        lineage.insert("spendlake.run_id".to_string(), json!(self.mark.run_id));
-        lineage.insert(
-            "spendlake.connection".to_string(),
-            json!(self.mark.connection),
-        );
-        lineage.insert("spendlake.appended".to_string(), json!(self.rows));
+        for (key, value) in [
+            ("run_id", json!(self.mark.run_id)),
+            ("connection", json!(self.mark.connection)),
+            ("appended", json!(self.rows)),
+            ("definitions", json!(self.schemas.fingerprint())),
+        ] {
+            lineage.insert(format!("spendlake.{key}"), value);
+        }
         let facts = Commit {
             app_id,
             fence: self.mark.fence(),
             run_started_at: self.mark.started_at,
             sequence,
-            progress: stamps
-                .into_iter()
-                .filter_map(|(id, stamp)| Some((id, stamp?.timestamp_micros())))
-                .collect(),
+            progress: transactions,
             add: files,
             remove: Vec::new(),
             lineage,
         };
-        Ok(commit(&self.base, &facts).await?)
+        self.base = Some(commit(base, &facts).await?);
+        self.rows = 0;
+        self.mark.started_at += TICK;
+        self.quarantine = Quarantine::new(self.lake, &self.resource.name, &self.mark);
+        Ok(())
     }
+}
 
+fn table_of(resource: &Resource) -> TableName {
+    TableName::new("coupa", &resource.name)
+}
+
+impl LogAppend<'_> {
     fn complete(&self, batch: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
         let rows = batch.num_rows();
         let connection = StringArray::from(vec![self.mark.connection.as_str(); rows]);
@@ -238,110 +370,4 @@ impl LogAppend {
 
 fn days(at: DateTime<Utc>) -> i32 {
     (at.date_naive() - NaiveDate::default()).num_days() as i32
-}
-
-/// Columns of `quarantine.<resource>`: why a record did not fit, and the record as received.
-pub fn quarantine_schema() -> SchemaRef {
-    use arrow::datatypes::{Field, TimeUnit};
-    let text = |name: &str, null| Field::new(name, DataType::Utf8, null);
-    Arc::new(Schema::new(vec![
-        text("connection_id", false),
-        text("record_id", true),
-        text("reason", false),
-        text("field", true),
-        text("detail", true),
-        text("raw", true),
-        Field::new(
-            "_extracted_at",
-            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            false,
-        ),
-        text("_run_id", false),
-    ]))
-}
-
-/// One resource's quarantine table, being appended to; it is touched only when something did not fit.
-pub struct Quarantine<'a> {
-    lake: &'a Lake,
-    table: TableName,
-    mark: RunMark,
-    open: Option<(Snapshot, TableWriter)>,
-}
-
-impl<'a> Quarantine<'a> {
-    pub fn new(lake: &'a Lake, resource: &str, mark: &RunMark) -> Self {
-        Quarantine {
-            lake,
-            table: TableName::new("quarantine", resource),
-            mark: mark.clone(),
-            open: None,
-        }
-    }
-
-    /// Writes misfits as they come; nothing is visible before [`Quarantine::commit`].
-    pub async fn write(&mut self, misfits: &[extract::Misfit]) -> Result<(), Error> {
-        if misfits.is_empty() {
-            return Ok(());
-        }
-        let schema = quarantine_schema();
-        let batch = self.batch(misfits, &schema).map_err(|e| LoadError::Batch {
-            table: self.table.to_string(),
-            source: Box::new(e),
-        })?;
-        if self.open.is_none() {
-            let doc = format!(
-                "Records of {} that did not fit its definition.",
-                self.table.name
-            );
-            let base = ensure_table(self.lake, &self.table, &doc, &schema, None).await?;
-            let writer =
-                TableWriter::new(self.lake, &self.table, &schema, None, &self.mark.run_id)?;
-            self.open = Some((base, writer));
-        }
-        if let Some((_, writer)) = &mut self.open {
-            writer.write(&batch).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes what was written visible.
-    pub async fn commit(self) -> Result<(), Error> {
-        let Some((base, writer)) = self.open else {
-            return Ok(());
-        };
-        let app_id = append_id(&self.mark.connection);
-        let facts = Commit {
-            fence: self.mark.fence(),
-            run_started_at: self.mark.started_at,
-            sequence: base.transaction(&app_id).await?.unwrap_or(0) + 1,
-            app_id,
-            add: writer.finish().await?,
-            lineage: HashMap::from([("spendlake.run_id".to_string(), json!(self.mark.run_id))]),
-            ..Commit::default()
-        };
-        commit(&base, &facts).await?;
-        Ok(())
-    }
-
-    fn batch(
-        &self,
-        misfits: &[extract::Misfit],
-        schema: &SchemaRef,
-    ) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let each = |f: &dyn Fn(&extract::Misfit) -> Option<String>| -> ArrayRef {
-            Arc::new(StringArray::from(misfits.iter().map(f).collect::<Vec<_>>()))
-        };
-        let stamp = vec![self.mark.started_at.timestamp_micros(); misfits.len()];
-        let columns = vec![
-            each(&|_| Some(self.mark.connection.clone())),
-            each(&|m| m.id.clone()),
-            each(&|m| Some(m.reason.as_str().to_string())),
-            each(&|m| Some(m.field.clone())),
-            each(&|m| Some(m.detail.clone())),
-            each(&|m| Some(m.raw.clone())),
-            Arc::new(TimestampMicrosecondArray::from(stamp).with_timezone("UTC")),
-            each(&|_| Some(self.mark.run_id.clone())),
-        ];
-        RecordBatch::try_new(schema.clone(), columns)
-    }
 }

@@ -4,7 +4,10 @@
 
 pub mod lease;
 mod log;
+mod protocol;
+mod quarantine;
 mod read;
+mod references;
 mod refresh;
 mod samples;
 
@@ -20,7 +23,8 @@ pub use log::{RunMark, watermark_id};
 pub use samples::load_samples;
 
 use self::lease::Lease;
-use self::read::{Reading, read_resource};
+use self::read::{Reading, fetch_missing, read_resource};
+use self::references::References;
 use self::refresh::{Refreshing, refresh_tables};
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
@@ -100,6 +104,7 @@ async fn work(
         Err(error) if error.kind == Kind::Invalid => sign_in(job, &[]).await.map_err(|_| error)?,
         Err(error) => return Err(error),
     };
+    let references = References::default();
     let reading = Reading {
         job,
         options,
@@ -109,12 +114,14 @@ async fn work(
         mark,
         observe: around.observe,
         stop: &around.stop,
+        references: &references,
     };
     let mut read: Vec<_> = futures::stream::iter(&resources)
         .map(|resource| read_resource(&reading, resource))
         .buffer_unordered(RESOURCES_AT_ONCE)
         .collect()
         .await;
+    fetch_missing(&reading, &resources, &mut read).await;
     read.sort_by(|a, b| a.resource.cmp(&b.resource));
 
     let tables = if options.dry_run || around.stop.is_requested() {
@@ -139,7 +146,10 @@ async fn work(
         resources: read,
         tables,
         sinks: Vec::new(),
+        known_drift: Vec::new(),
     };
+    let earlier = last_summary(lake, &job.connection).await;
+    summary.remember_drift(earlier.map_or_else(Vec::new, |run| run.known_drift));
     summary.outcome = outcome(&summary, &around.stop);
     Ok(summary)
 }
@@ -158,6 +168,15 @@ async fn record_run(lake: &Lake, summary: &Summary) -> Result<(), Error> {
         .map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     let folder = format!("{RUNS}/{}", summary.connection);
     Ok(lake.put_file(&folder, &name, text).await?)
+}
+
+/// The summary of the connection's last run, where one was kept.
+pub async fn last_summary(lake: &Lake, connection: &str) -> Option<Summary> {
+    let text = lake
+        .last_file(&format!("{RUNS}/{connection}"))
+        .await
+        .ok()??;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Brings the unified tables up to what the change log of the lake already holds; asks no source.

@@ -6,15 +6,15 @@ use extract::{Decoder, Stamp};
 use schemas::Schemas;
 
 use super::RunMark;
-use super::log::{LogAppend, Progress, Quarantine};
+use super::log::LogAppend;
+use super::protocol::{ChangeLog, Progress};
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
 
 /// Decodes each resource's sample answer and appends it to the lake's change log.
 pub async fn load_samples(lake: &Lake, schemas: &Schemas, mark: &RunMark) -> Result<(), Error> {
     for resource in schemas.resources.values() {
-        let raw_schema = extract::raw_schema(resource);
-        let mut log = LogAppend::open(lake, schemas, resource, &raw_schema, mark).await?;
+        let mut log = LogAppend::open(lake, schemas, resource, mark).await?;
         let stamp = Stamp {
             run_id: mark.run_id.clone(),
             extracted_at: mark.started_at,
@@ -26,10 +26,7 @@ pub async fn load_samples(lake: &Lake, schemas: &Schemas, mark: &RunMark) -> Res
         let mut decoder = Decoder::new(Arc::new(resource.clone()), stamp);
         decoder.page(resource.sample.as_bytes()).map_err(wrong)?;
         let decoded = decoder.finish().map_err(wrong)?;
-        let mut quarantine = Quarantine::new(lake, &resource.name, mark);
-        quarantine.write(&decoded.misfits).await?;
-        quarantine.commit().await?;
-        log.write(&decoded.batch).await?;
+        log.write(&decoded.batch, &decoded.misfits).await?;
         log.commit(Progress::default()).await?;
     }
     Ok(())

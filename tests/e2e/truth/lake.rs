@@ -63,6 +63,8 @@ impl Lake {
             since: None,
             overlap: Duration::from_secs(600),
             reconcile: Reconcile::Never,
+            check: false,
+            piece_records: pipeline::job::PIECE_RECORDS,
             tolerate_quarantined: 0.0,
             lake: LakeSettings {
                 url: folder.path().to_str().expect("a plain path").to_owned(),
