@@ -123,6 +123,17 @@ pub enum Command {
     )]
     Maintain(Maintain),
 
+    /// See records that did not fit, and bring them back
+    #[command(
+        subcommand,
+        long_about = "A record that does not fit its definition is set aside with the reason; its neighbours \
+        land. Mend the definition (`spendlake schemas export`), then replay.\n\n\
+        \x20 spendlake quarantine list spendlake.toml\n\
+        \x20 spendlake quarantine show spendlake.toml invoices --limit 3\n\
+        \x20 spendlake --schemas my-schemas quarantine replay spendlake.toml"
+    )]
+    Quarantine(Quarantine),
+
     /// List, show or export the definitions in the binary
     #[command(
         subcommand,
@@ -133,6 +144,16 @@ pub enum Command {
         \x20 spendlake schemas export my-schemas"
     )]
     Schemas(Schemas),
+
+    /// Tell which lines of a purchase list are software
+    #[command(
+        subcommand,
+        long_about = "Decides for each line of a list of purchases whether it is software, whose and which, \
+        how sure that is, and why. Needs no lake and no Coupa.\n\n\
+        \x20 spendlake software classify payments.csv --output classified.csv\n\
+        \x20 spendlake software classify payments.csv --explain 12"
+    )]
+    Software(Software),
 
     /// Run the Coupa simulator as a server
     #[command(
@@ -226,6 +247,75 @@ pub struct Maintain {
     /// Print one JSON document on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// Count open entries by resource, reason and field
+    List(Status),
+    /// Print open entries of one resource, a JSON document a line
+    Show(QuarantineShow),
+    /// Decode open entries again with today's definitions and land what fits
+    Replay(QuarantineReplay),
+}
+
+#[derive(Debug, Args)]
+pub struct QuarantineShow {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// Resource, such as invoices
+    #[arg(value_name = "RESOURCE")]
+    pub resource: String,
+    /// Entries at most, newest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct QuarantineReplay {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// Only these resources
+    #[arg(long, value_name = "a,b", value_delimiter = ',')]
+    pub resources: Option<Vec<String>>,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Software {
+    /// Classify the lines of a CSV file
+    #[command(
+        long_about = "Reads the columns supplier, description, amount, currency, commodity, unspsc, account, \
+        date, requester and department, whichever are there, and writes all columns of the input with \
+        is_software, confidence (that the answer is right), certainty (certain, likely, unsure), vendor, \
+        product, category and evidence behind them. Rows keep their order.\n\n\
+        \x20 spendlake software classify payments.csv > classified.csv\n\
+        \x20 spendlake software classify payments.csv --catalogue our-catalogue --output classified.csv"
+    )]
+    Classify(Classify),
+}
+
+#[derive(Debug, Args)]
+pub struct Classify {
+    /// List of purchases: CSV in UTF-8, with a header
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write to this file instead of stdout; it appears whole or not at all
+    #[arg(long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Folder of files laid over the catalogue, rules and weights of the binary
+    #[arg(long, value_name = "DIR")]
+    pub catalogue: Option<PathBuf>,
+    /// Say why one line is what it is; lines count from 1 after the header
+    #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]
+    pub explain: Option<u64>,
+    /// Put an apostrophe before values that a spreadsheet would run as a formula
+    #[arg(long)]
+    pub escape_formulas: bool,
 }
 
 #[derive(Debug, Args)]

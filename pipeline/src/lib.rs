@@ -6,6 +6,7 @@ pub mod error;
 pub mod job;
 pub mod load;
 pub mod maintain;
+pub mod quarantine;
 pub mod query;
 pub mod run;
 pub mod status;

@@ -6,5 +6,7 @@ mod identities;
 mod incremental;
 mod maintain;
 mod mappings;
+mod quarantine;
+mod software;
 mod tidy;
 mod truth;

@@ -5,9 +5,11 @@ mod definitions;
 mod demo;
 mod init;
 mod maintain;
+mod quarantine;
 mod query;
 mod run;
 mod simulate;
+mod software;
 mod status;
 
 #[cfg(test)]
@@ -22,7 +24,7 @@ use pipeline::LakeSettings;
 use pipeline::summary::Problem;
 use schemas::Schemas;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Software};
 use crate::config::{self, Loaded, Parts};
 use crate::output::{Exit, Failure, print_failures};
 
@@ -45,8 +47,10 @@ pub async fn execute(cli: Cli, world: World) -> Exit {
         Command::Run(args) => run::run(&args, overlay, &world).await,
         Command::Status(args) => status::status(&args, &world).await,
         Command::Maintain(args) => maintain::maintain(&args, &world).await,
+        Command::Quarantine(args) => quarantine::quarantine(&args, overlay, &world).await,
         Command::Query(args) => query::query(&args, &world).await,
         Command::Schemas(args) => definitions::definitions(&args, overlay),
+        Command::Software(Software::Classify(args)) => software::classify(&args),
         Command::Simulate(args) => simulate::simulate(&args).await,
     };
     match ended {

@@ -13,6 +13,7 @@ mod samples;
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use extract::Instance;
@@ -23,6 +24,8 @@ pub use log::{RunMark, watermark_id};
 pub use samples::load_samples;
 
 use self::lease::Lease;
+use self::log::LogAppend;
+use self::protocol::{ChangeLog, Progress};
 use self::read::{Reading, fetch_missing, read_resource};
 use self::references::References;
 use self::refresh::{Refreshing, refresh_tables};
@@ -53,7 +56,7 @@ pub async fn run(
     around: &Surroundings<'_>,
 ) -> Result<Summary, Error> {
     let started_at = (around.clock)();
-    let mut mark = RunMark {
+    let mark = RunMark {
         connection: job.connection.clone(),
         run_id: uuid::Uuid::now_v7().to_string(),
         started_at,
@@ -73,17 +76,58 @@ pub async fn run(
         return work(job, schemas, &lake, &mark, options, around).await;
     }
     lake.probe_writable(&mark.run_id).await?;
-    let lease = Lease::take(&lake, &mark).await?;
-    mark.epoch = lease.epoch();
-    let summary = work(job, schemas, &lake, &mark, options, around).await;
-    if let Ok(summary) = &summary
-        && let Err(error) = record_run(&lake, summary).await
-    {
-        // The run is over and its work is committed; only this note of it is missing.
-        tracing::warn!("the run's summary could not be kept in the lake: {error}");
-    }
+    with_lease(&lake, &mark, async |mark| {
+        let summary = work(job, schemas, &lake, mark, options, around).await?;
+        if let Err(error) = record_run(&lake, &summary).await {
+            // The run is over and its work is committed; only this note of it is missing.
+            tracing::warn!("the run's summary could not be kept in the lake: {error}");
+        }
+        Ok(summary)
+    })
+    .await
+}
+
+/// Does work on a connection that nobody else may do meanwhile; its commits are fenced.
+pub async fn with_lease<T>(
+    lake: &Lake,
+    mark: &RunMark,
+    work: impl AsyncFnOnce(&RunMark) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let lease = Lease::take(lake, mark).await?;
+    let held = RunMark {
+        epoch: lease.epoch(),
+        ..mark.clone()
+    };
+    let done = work(&held).await;
     lease.release().await;
-    summary
+    done
+}
+
+/// Appends records that were decoded again to the change log; returns how many were not there yet.
+pub async fn append_replayed(
+    lake: &Lake,
+    schemas: &Schemas,
+    resource: &Resource,
+    mark: &RunMark,
+    batches: &[RecordBatch],
+) -> Result<u64, Error> {
+    if batches.is_empty() {
+        return Ok(0);
+    }
+    let mut log = LogAppend::open(lake, schemas, resource, mark).await?;
+    let mut known = log.held(None).await?;
+    let mut landed = 0;
+    for batch in batches {
+        let fresh = known
+            .only_changed(batch)
+            .map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        landed += fresh.num_rows() as u64;
+        log.write(&fresh, &[]).await?;
+    }
+    if landed > 0 {
+        log.commit(Progress::default()).await?;
+    }
+    Ok(landed)
 }
 
 /// The run itself, with the right to write.

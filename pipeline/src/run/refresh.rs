@@ -377,35 +377,41 @@ async fn plan_work(
     let ids_of =
         async |files: &[DataFile]| ids_in(run.lake, driver, &run.mark.connection, files).await;
     let work = match added {
-        // One version a record, straight from the files that the last read appended.
-        Added::Commits(commits) if commits.len() == 1 && triggered.is_empty() => {
-            let files = flatten(commits);
-            let ids = if empty_table {
+        Added::Commits(commits) => {
+            let one_commit = commits.len() == 1;
+            let mut files = flatten(commits);
+            files.retain(|file| file.may_hold(&run.mark.connection));
+            let mut ids = if one_commit && empty_table && triggered.is_empty() {
                 Vec::new()
             } else {
                 ids_of(&files).await?
             };
-            Work {
-                changes: chunks(files).into_iter().map(Changes::Files).collect(),
-                ids,
-                progress,
-            }
-        }
-        Added::Commits(_) if first => Work {
-            changes: vec![Changes::All],
-            ids: Vec::new(),
-            progress,
-        },
-        Added::Commits(commits) => {
-            let mut ids = ids_of(&flatten(commits)).await?;
-            ids.extend(triggered);
-            ids.sort_unstable();
-            ids.dedup();
-            let chunks = ids.chunks(CHUNK_ROWS as usize);
-            Work {
-                changes: chunks.map(|ids| Changes::Ids(ids.to_vec())).collect(),
-                ids,
-                progress,
+            // A commit brings a record once, and so do the pieces of one scan together: then the rows of
+            // the new files are the newest versions, and need not be looked for in the whole log.
+            let rows: u64 = files.iter().map(|file| file.row_count).sum();
+            let once = one_commit || ids.len() as u64 == rows;
+            if once && triggered.is_empty() {
+                Work {
+                    changes: chunks(files).into_iter().map(Changes::Files).collect(),
+                    ids: if empty_table { Vec::new() } else { ids },
+                    progress,
+                }
+            } else if first {
+                Work {
+                    changes: vec![Changes::All],
+                    ids: Vec::new(),
+                    progress,
+                }
+            } else {
+                ids.extend(triggered);
+                ids.sort_unstable();
+                ids.dedup();
+                let chunks = ids.chunks(CHUNK_ROWS as usize);
+                Work {
+                    changes: chunks.map(|ids| Changes::Ids(ids.to_vec())).collect(),
+                    ids,
+                    progress,
+                }
             }
         }
         Added::Unknown => Work {

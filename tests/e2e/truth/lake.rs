@@ -17,7 +17,7 @@ pub const CONNECTION: &str = "acme";
 pub struct Lake {
     pub coupa: Running,
     pub job: Job,
-    schemas: Schemas,
+    pub schemas: Schemas,
     _folder: TempDir,
 }
 

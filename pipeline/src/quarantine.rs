@@ -1,0 +1,269 @@
+//! Records that did not fit: what they are, and how they come back once a definition was mended.
+//!
+//! An entry is open until the change log holds a version of its record that was read at or after it: a later
+//! run that met the record in a shape that fits, or a replay.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use chrono::{DateTime, Utc};
+use extract::{Decoder, Stamp};
+use futures::{StreamExt, TryStreamExt};
+use schemas::{Resource, Schemas};
+use serde::Serialize;
+
+use crate::catalog::{CatalogError, Lake, TableName};
+use crate::error::{Error, Kind};
+use crate::job::LakeSettings;
+use crate::query;
+use crate::run::{RunMark, append_replayed, refresh, with_lease};
+use crate::summary::{Problem, TableSummary};
+
+/// One open entry.
+#[derive(Clone, Debug, Serialize)]
+pub struct Quarantined {
+    pub resource: String,
+    pub record_id: Option<String>,
+    pub reason: String,
+    /// Dotted path of the field that did not fit; empty for the record itself.
+    pub field: String,
+    pub detail: String,
+    pub extracted_at: Option<DateTime<Utc>>,
+    pub run_id: String,
+    /// The record as received, secrets removed.
+    pub raw: String,
+}
+
+/// Open entries of one resource that have reason and field in common.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuarantineGroup {
+    pub resource: String,
+    pub reason: String,
+    pub field: String,
+    pub records: u64,
+    pub example_id: Option<String>,
+    pub last_seen: Option<DateTime<Utc>>,
+}
+
+/// What a replay did to one resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replayed {
+    pub resource: String,
+    /// Entries that fit now and are in the change log.
+    pub landed: u64,
+    /// Entries that still do not fit; they stay as they are.
+    pub unfit: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+}
+
+/// Open entries of a connection, grouped by resource, reason and field; most records first.
+pub async fn groups(
+    settings: &LakeSettings,
+    connection: &str,
+) -> Result<Vec<QuarantineGroup>, Error> {
+    let mut groups = Vec::new();
+    for resource in resources(settings).await? {
+        let sql = format!(
+            "SELECT reason, coalesce(field, '') AS field, CAST(count(*) AS BIGINT) AS records, \
+             min(record_id) AS example_id, max(_extracted_at) AS last_seen \
+             FROM ({}) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+            open_entries(settings, &resource, connection).await?
+        );
+        for batch in rows(settings, &sql).await? {
+            for row in 0..batch.num_rows() {
+                groups.push(QuarantineGroup {
+                    resource: resource.clone(),
+                    reason: text(&batch, "reason", row).unwrap_or_default(),
+                    field: text(&batch, "field", row).unwrap_or_default(),
+                    records: count(&batch, "records", row),
+                    example_id: text(&batch, "example_id", row),
+                    last_seen: time(&batch, "last_seen", row),
+                });
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// Up to `limit` open entries of one resource, newest first.
+pub async fn entries(
+    settings: &LakeSettings,
+    connection: &str,
+    resource: &str,
+    limit: usize,
+) -> Result<Vec<Quarantined>, Error> {
+    let there = resources(settings).await?;
+    if !there.contains(resource) {
+        let text = format!("nothing of {resource} was ever quarantined");
+        let names: Vec<&str> = there.iter().map(String::as_str).collect();
+        let hint = if names.is_empty() {
+            "every record has fitted its definition so far".to_string()
+        } else {
+            format!("there are entries of {}", names.join(", "))
+        };
+        return Err(Error::new(Kind::Invalid, text).with_hint(hint));
+    }
+    let open = open_entries(settings, resource, connection).await?;
+    let sql = format!("{open} ORDER BY _extracted_at DESC, record_id LIMIT {limit}");
+    let mut entries = Vec::new();
+    for batch in rows(settings, &sql).await? {
+        for row in 0..batch.num_rows() {
+            entries.push(Quarantined {
+                resource: resource.to_string(),
+                record_id: text(&batch, "record_id", row),
+                reason: text(&batch, "reason", row).unwrap_or_default(),
+                field: text(&batch, "field", row).unwrap_or_default(),
+                detail: text(&batch, "detail", row).unwrap_or_default(),
+                extracted_at: time(&batch, "_extracted_at", row),
+                run_id: text(&batch, "_run_id", row).unwrap_or_default(),
+                raw: text(&batch, "raw", row).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(entries)
+}
+
+/// Decodes open entries again with today's definitions, appends what fits, and refreshes the unified tables.
+///
+/// Asks no source. Holds the connection's lease meanwhile. `only` narrows it to some resources.
+pub async fn replay(
+    settings: &LakeSettings,
+    schemas: &Schemas,
+    mark: &RunMark,
+    only: Option<&[String]>,
+) -> Result<(Vec<Replayed>, Vec<TableSummary>), Error> {
+    let lake = Lake::open(settings)?;
+    with_lease(&lake, mark, async |mark| {
+        let mut replayed = Vec::new();
+        for name in resources(settings).await? {
+            if only.is_some_and(|only| !only.contains(&name)) {
+                continue;
+            }
+            let mut done = Replayed {
+                resource: name.clone(),
+                landed: 0,
+                unfit: 0,
+                error: None,
+            };
+            let result = match schemas.resources.get(&name) {
+                Some(resource) => {
+                    replay_resource(settings, &lake, schemas, resource, mark, &mut done).await
+                }
+                None => Err(Error::new(
+                    Kind::Invalid,
+                    format!("there is no definition of {name}"),
+                )),
+            };
+            done.error = result.err().as_ref().map(Problem::from);
+            replayed.push(done);
+        }
+        let tables = match replayed.iter().any(|done| done.landed > 0) {
+            true => refresh(&lake, schemas, mark).await?,
+            false => Vec::new(),
+        };
+        Ok((replayed, tables))
+    })
+    .await
+}
+
+async fn replay_resource(
+    settings: &LakeSettings,
+    lake: &Lake,
+    schemas: &Schemas,
+    resource: &Resource,
+    mark: &RunMark,
+    done: &mut Replayed,
+) -> Result<(), Error> {
+    let open = open_entries(settings, &resource.name, &mark.connection).await?;
+    let sql = format!("SELECT raw FROM ({open}) ORDER BY record_id");
+    let wrong = |e: extract::DecodeError| Error::new(Kind::Internal, e.to_string());
+    let mut decoded = Vec::new();
+    let mut stream = query(settings, &sql).await?;
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(CatalogError::from)?;
+        let stamp = Stamp {
+            run_id: mark.run_id.clone(),
+            extracted_at: mark.started_at,
+        };
+        let mut decoder = Decoder::new(Arc::new(resource.clone()), stamp);
+        for row in 0..batch.num_rows() {
+            let Some(raw) = text(&batch, "raw", row) else {
+                continue;
+            };
+            // Each alone: a text that is no JSON at all must not take its neighbours along.
+            if decoder.page(format!("[{raw}]").as_bytes()).is_err() {
+                done.unfit += 1;
+            }
+        }
+        let made = decoder.finish().map_err(wrong)?;
+        done.unfit += made.misfits.len() as u64;
+        if made.batch.num_rows() > 0 {
+            decoded.push(made.batch);
+        }
+    }
+    done.landed = append_replayed(lake, schemas, resource, mark, &decoded).await?;
+    Ok(())
+}
+
+/// Resources that have a quarantine table.
+async fn resources(settings: &LakeSettings) -> Result<BTreeSet<String>, Error> {
+    let tables = Lake::open(settings)?.tables("quarantine").await?;
+    Ok(tables.into_iter().map(|table| table.name).collect())
+}
+
+/// The newest entry of each record that no later version in the log has answered, as a query.
+async fn open_entries(
+    settings: &LakeSettings,
+    resource: &str,
+    connection: &str,
+) -> Result<String, Error> {
+    let connection = connection.replace('\'', "''");
+    let newest = format!(
+        "SELECT *, row_number() OVER (PARTITION BY coalesce(record_id, raw) ORDER BY _extracted_at DESC) AS nth \
+         FROM quarantine.\"{resource}\" WHERE connection_id = '{connection}'"
+    );
+    let columns = "e.record_id, e.reason, e.field, e.detail, e.raw, e._extracted_at, e._run_id";
+    let has_log = Lake::open(settings)?
+        .tables("coupa")
+        .await?
+        .contains(&TableName::new("coupa", resource));
+    if !has_log {
+        return Ok(format!(
+            "SELECT {columns} FROM ({newest}) AS e WHERE e.nth = 1"
+        ));
+    }
+    Ok(format!(
+        "SELECT {columns} FROM ({newest}) AS e LEFT JOIN (\
+         SELECT CAST(id AS VARCHAR) AS id, max(_extracted_at) AS newest_at FROM coupa.\"{resource}\" \
+         WHERE connection_id = '{connection}' GROUP BY 1) AS known ON known.id = e.record_id \
+         WHERE e.nth = 1 AND (known.newest_at IS NULL OR known.newest_at < e._extracted_at)"
+    ))
+}
+
+async fn rows(settings: &LakeSettings, sql: &str) -> Result<Vec<RecordBatch>, Error> {
+    let stream = query(settings, sql).await?;
+    Ok(stream.try_collect().await.map_err(CatalogError::from)?)
+}
+
+fn text(batch: &RecordBatch, column: &str, row: usize) -> Option<String> {
+    let values = batch.column_by_name(column)?.as_string_opt::<i32>()?;
+    values.iter().nth(row)?.map(str::to_string)
+}
+
+fn count(batch: &RecordBatch, column: &str, row: usize) -> u64 {
+    let values = batch
+        .column_by_name(column)
+        .filter(|values| *values.data_type() == DataType::Int64)
+        .map(|values| values.as_primitive::<arrow::datatypes::Int64Type>());
+    values.map_or(0, |values| values.value(row).unsigned_abs())
+}
+
+fn time(batch: &RecordBatch, column: &str, row: usize) -> Option<DateTime<Utc>> {
+    let values = batch
+        .column_by_name(column)?
+        .as_primitive_opt::<TimestampMicrosecondType>()?;
+    DateTime::from_timestamp_micros(values.iter().nth(row)??)
+}
