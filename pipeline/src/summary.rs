@@ -215,3 +215,51 @@ impl Summary {
         resources.chain(tables)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(started_at: &str, paths: &[&str]) -> Summary {
+        let at: DateTime<Utc> = started_at.parse().expect("a time");
+        let mut resource = ResourceSummary::of("invoices");
+        resource.drift = paths
+            .iter()
+            .map(|path| DriftSummary {
+                path: path.to_string(),
+                kind: new_field(),
+                example_id: Some("7".to_string()),
+            })
+            .collect();
+        Summary {
+            run_id: "run".to_string(),
+            connection: "acme".to_string(),
+            started_at: at,
+            finished_at: at,
+            outcome: Outcome::Done,
+            resources: vec![resource],
+            tables: Vec::new(),
+            sinks: Vec::new(),
+            known_drift: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_difference_is_kept_from_run_to_run_and_listed_once() {
+        let mut first = run("2026-03-01T00:00:00Z", &["colour"]);
+        first.remember_drift(Vec::new());
+        let kept = serde_json::to_string(&first).expect("a summary is JSON");
+        let kept: Summary = serde_json::from_str(&kept).expect("and is read again");
+        let mut second = run("2026-03-02T00:00:00Z", &["colour", "shape"]);
+        second.remember_drift(kept.known_drift);
+        let found: Vec<_> = second
+            .known_drift
+            .iter()
+            .map(|known| (known.drift.path.as_str(), known.first_seen))
+            .collect();
+        assert_eq!(
+            found,
+            [("colour", first.started_at), ("shape", second.started_at)]
+        );
+    }
+}

@@ -13,10 +13,10 @@ impl<L: ChangeLog> Protocol<'_, L> {
     /// run are caught up, thirty at most.
     pub(super) async fn check_part(&mut self, facts: &Facts, clock: &Clock) -> Result<(), Error> {
         let today = day(clock);
-        let checked = facts.checked.unwrap_or(today - 1);
-        if checked >= today {
+        // Where nothing is known, the scan has just begun to count.
+        let Some(checked) = facts.checked.filter(|checked| *checked < today) else {
             return Ok(());
-        }
+        };
         let days = checked.max(today - PARTS)..today;
         let parts: Vec<i64> = days.map(|day| (day + 1).rem_euclid(PARTS)).collect();
         let mut held = self.log.held(self.settings.since).await?;

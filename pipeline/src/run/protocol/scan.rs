@@ -93,7 +93,7 @@ impl<L: ChangeLog> Protocol<'_, L> {
         let progress = Progress {
             watermark,
             reconciled: first.then_some(clock.start),
-            checked: first.then(|| day(&clock)),
+            checked: facts.checked.is_none().then(|| day(&clock)),
             max_id: facts.max_id.max(probe.max_id),
             cursor: if open {
                 CursorChange::Clear

@@ -77,8 +77,6 @@ impl Source {
         due.sort_by_key(|(at, id, _)| (*at, *id));
         for (_, id, mut version) in due {
             version.serial = self.next_serial;
-            version.shown_at = now;
-            version.excused |= now - version.stamp > self.profile.overlap;
             self.next_serial += 1;
             self.records.entry(id).or_default().versions.push(version);
         }
@@ -93,12 +91,17 @@ impl Source {
 
     fn set_back(&mut self) {
         let Some(id) = self.any() else { return };
-        let back = self.roll(5_000) as i64;
-        let last = self.records[&id]
+        let stamps: Vec<i64> = self.records[&id]
             .versions
-            .last()
-            .map_or(self.now, |version| version.stamp);
-        self.put(id, last - back, 0, true);
+            .iter()
+            .map(|version| version.stamp)
+            .collect();
+        let mut stamp = stamps.last().copied().unwrap_or(self.now) - self.roll(5_000) as i64;
+        // With a stamp that it has had before, it would be a silent change.
+        while stamps.contains(&stamp) {
+            stamp -= 1;
+        }
+        self.put(id, stamp, 0, true);
     }
 
     fn change_silently(&mut self) {

@@ -92,6 +92,46 @@ fn nothing_is_lost_in_a_real_lake() {
     });
 }
 
+#[test]
+fn a_commit_between_two_of_a_run_is_not_taken_for_its_own() {
+    on_one_thread(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::open(&LakeSettings {
+            url: folder.path().to_str().expect("a plain path").to_string(),
+            options: Default::default(),
+        });
+        let lake = lake.expect("the lake opens");
+        let schemas = Schemas::embedded().expect("the definitions are sound");
+        let resource = resource("things");
+        let mark = |run: &str| RunMark {
+            connection: "acme".to_string(),
+            run_id: run.to_string(),
+            started_at: moment(1_772_323_200),
+        };
+        let open = async |run| {
+            let log = LogAppend::open(&lake, &schemas, &resource, &mark(run)).await;
+            log.expect("the log opens")
+        };
+        let progress = |id| Progress {
+            max_id: Some(id),
+            ..Progress::default()
+        };
+        let mut one = open("one").await;
+        one.commit(progress(1))
+            .await
+            .expect("its first commit lands");
+        open("two")
+            .await
+            .commit(progress(2))
+            .await
+            .expect("another run's lands");
+        let lost = one.commit(progress(3)).await;
+        assert!(lost.is_err(), "the place was taken by another run");
+        let facts = open("three").await.facts().await.expect("facts are read");
+        assert_eq!(facts.max_id, Some(2));
+    });
+}
+
 async fn follow(server: &Server, seed: u64) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let lake = Lake::open(&LakeSettings {

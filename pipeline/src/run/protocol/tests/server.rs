@@ -136,7 +136,7 @@ async fn list(
 fn json(body: String, date: Option<Option<i64>>) -> Response<Body> {
     let mut response = Response::builder().header("content-type", "application/json");
     let date = match date {
-        None => Some(Utc::now()),
+        None => Some(moment(0)),
         Some(date) => date.map(moment),
     };
     // What the server would put there itself can not be left out, but it can be made unreadable.

@@ -107,10 +107,10 @@ impl Profile {
         self.deletes || self.backwards || self.hides || self.rewinds || self.late > self.overlap
     }
 
-    /// Whether only the rotating check finds all of it: a change without a stamp of its own, also one of two
-    /// within a second that shows long after the other.
+    /// Whether only the rotating check finds all of it: a change without a stamp of its own. That is also one of
+    /// two within a second, where no window shows both.
     pub fn needs_check(&self) -> bool {
-        self.silent || self.late > self.overlap
+        self.silent || self.hides || self.rewinds || self.late > self.overlap
     }
 }
 
