@@ -107,6 +107,7 @@ fn a_commit_between_two_of_a_run_is_not_taken_for_its_own() {
             connection: "acme".to_string(),
             run_id: run.to_string(),
             started_at: moment(1_772_323_200),
+            epoch: 0,
         };
         let open = async |run| {
             let log = LogAppend::open(&lake, &schemas, &resource, &mark(run)).await;
@@ -162,6 +163,7 @@ async fn follow(server: &Server, seed: u64) -> Outcome {
             connection: "acme".to_string(),
             run_id: format!("run-{nth}"),
             started_at: now,
+            epoch: 0,
         };
         let log = LogAppend::open(&lake, &schemas, &resource, &mark).await;
         let roll = |below| source.lock().expect("no holder panics").roll(below);
