@@ -211,7 +211,8 @@ fn check(resource: &Arc<Resource>, page: &[u8], seed: u64, counts: &mut Counts) 
 enum Reading {
     Row(reading::Cell),
     Misfit,
-    /// A key stands twice: the second reading can not tell whether it says the same.
+    /// A key stands twice, and the second reading can not tell whether it says the same; or it may
+    /// name a secret.
     Either,
 }
 
@@ -223,7 +224,7 @@ fn second_reading(resource: &Resource, text: &str) -> Reading {
         return Reading::Misfit;
     }
     let unique: Unique = serde_json::from_str(text).expect("it was read before");
-    if !unique.0 {
+    if !unique.0 || has_doubtful_key(&value) {
         return Reading::Either;
     }
     remove_secrets(&mut value);
@@ -265,24 +266,52 @@ fn remove_secrets(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(remove_secrets),
         Value::Object(members) => {
-            members.retain(|key, _| {
-                let key = key.to_lowercase().replace(['-', ' ', '.'], "_");
-                let ends = [
-                    "secret",
-                    "password",
-                    "token",
-                    "api_key",
-                    "apikey",
-                    "passwd",
-                    "credentials",
-                ];
-                !(key.starts_with("cxml_")
-                    || key.contains("password")
-                    || ends.iter().any(|end| key.ends_with(end)))
-            });
+            members.retain(|key, _| !names_secret(key));
             members.values_mut().for_each(remove_secrets);
         }
         _ => {}
+    }
+}
+
+fn names_secret(key: &str) -> bool {
+    let key = key.to_lowercase().replace(['-', ' ', '.'], "_");
+    let ends = [
+        "secret",
+        "password",
+        "token",
+        "api_key",
+        "apikey",
+        "passwd",
+        "credentials",
+    ];
+    key.starts_with("cxml_")
+        || key.contains("password")
+        || ends.iter().any(|end| key.ends_with(end))
+}
+
+/// Whether a key has a word of a secret in it and still is none by that rule: what is done with such a
+/// one is left open here.
+fn has_doubtful_key(value: &Value) -> bool {
+    let doubtful = |key: &String| {
+        let lower = key.to_lowercase();
+        let opens = ["api", "private", "access", "encryption", "signing"];
+        let keyed = lower.contains("key") && opens.iter().any(|word| lower.contains(word));
+        let words = [
+            "cxml",
+            "passw",
+            "passphrase",
+            "secret",
+            "token",
+            "credential",
+        ];
+        (keyed || words.iter().any(|word| lower.contains(word))) && !names_secret(key)
+    };
+    match value {
+        Value::Array(items) => items.iter().any(has_doubtful_key),
+        Value::Object(members) => {
+            members.keys().any(doubtful) || members.values().any(has_doubtful_key)
+        }
+        _ => false,
     }
 }
 
