@@ -258,7 +258,8 @@ impl<L: ChangeLog> Protocol<'_, L> {
         extract::read(self.instance, Arc::new(resource), scan).boxed()
     }
 
-    /// Moves decoded batches into the log, without what it holds; tells `each` the ids of each batch.
+    /// Moves decoded batches into the log, without what it holds. `each` is told the ids of a batch
+    /// before, and may end it there.
     async fn drain(
         &mut self,
         stream: impl Stream<Item = Result<Decoded, ExtractError>>,
@@ -285,6 +286,11 @@ impl<L: ChangeLog> Protocol<'_, L> {
                     ids.push(id);
                 }
             }
+            // What was not asked for is not written: it may no longer be known what the log holds of it.
+            if !each(&ids) {
+                drained.stopped = true;
+                break;
+            }
             let changed = known
                 .only_changed(&decoded.batch)
                 .map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
@@ -297,10 +303,6 @@ impl<L: ChangeLog> Protocol<'_, L> {
                 pages: self.summary.pages,
                 bytes: self.summary.bytes,
             });
-            if !each(&ids) {
-                drained.stopped = true;
-                break;
-            }
         }
         Ok(drained)
     }
