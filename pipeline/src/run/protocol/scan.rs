@@ -76,8 +76,14 @@ impl<L: ChangeLog> Protocol<'_, L> {
         }
         let from: Vec<_> = from.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
         let stream = self.read_from(&from, self.scan(since, probe));
-        self.drain(stream, &mut known, late_before, |_| true)
-            .await?;
+        let inside = |ids: &[i64]| ids.iter().all(|id| *id > at.last_id);
+        let read = self.drain(stream, &mut known, late_before, inside).await?;
+        if read.stopped {
+            self.give_up_bounds(since, &mut known).await?;
+            let stream = self.read_from(&[], self.scan(since, probe));
+            self.drain(stream, &mut known, late_before, |_| true)
+                .await?;
+        }
         if self.summary.records == before && held > 0 && at.last_id == 0 {
             self.refuse_suspicious_empty(since, &known, probe).await?;
         }
@@ -135,16 +141,7 @@ impl<L: ChangeLog> Protocol<'_, L> {
             let inside = |ids: &[i64]| ids.iter().all(|id| (at.last_id + 1..=end).contains(id));
             let read = self.drain(stream, known, None, inside).await?;
             if read.stopped {
-                self.warn(
-                    "the source does not honour bounds on ids, so the scan is read in one"
-                        .to_string(),
-                );
-                let progress = Progress {
-                    lineage: self.lineage(start.since, None),
-                    ..Progress::default()
-                };
-                self.log.commit(progress).await?;
-                *known = self.log.held(start.since).await?;
+                self.give_up_bounds(start.since, known).await?;
                 return Ok(start);
             }
             at.last_id = end;
@@ -165,6 +162,22 @@ impl<L: ChangeLog> Protocol<'_, L> {
                 .min(bytes)
                 .clamp((width / WIDEN).max(1), width.saturating_mul(WIDEN));
         }
+    }
+
+    /// Commits what was written, and looks again at what the log holds: of finished pieces, that was forgotten.
+    async fn give_up_bounds(
+        &mut self,
+        since: Option<DateTime<Utc>>,
+        known: &mut KnownVersions,
+    ) -> Result<(), Error> {
+        self.warn("the source does not honour bounds on ids, so it is read in one".to_string());
+        let progress = Progress {
+            lineage: self.lineage(since, None),
+            ..Progress::default()
+        };
+        self.log.commit(progress).await?;
+        *known = self.log.held(since).await?;
+        Ok(())
     }
 
     /// Reads a resource that tells no changes, and compares it with what the log holds.
