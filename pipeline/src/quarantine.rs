@@ -1,25 +1,21 @@
-//! Records that did not fit: what they are, and how they come back once a definition was mended.
+//! Records that did not fit: what they are. How they come back is in `run/replay.rs`.
 //!
 //! An entry is open until the change log holds a version of its record that was read at or after it: a later
 //! run that met the record in a shape that fits, or a replay.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
-use extract::{Decoder, Stamp};
-use futures::{StreamExt, TryStreamExt};
-use schemas::{Resource, Schemas};
+use datafusion::execution::SendableRecordBatchStream;
+use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::catalog::{CatalogError, Lake, TableName};
 use crate::error::{Error, Kind};
 use crate::job::LakeSettings;
 use crate::query;
-use crate::run::{RunMark, append_replayed, refresh, with_lease};
-use crate::summary::{Problem, TableSummary};
 
 /// One open entry.
 #[derive(Clone, Debug, Serialize)]
@@ -45,18 +41,6 @@ pub struct QuarantineGroup {
     pub records: u64,
     pub example_id: Option<String>,
     pub last_seen: Option<DateTime<Utc>>,
-}
-
-/// What a replay did to one resource.
-#[derive(Clone, Debug, Serialize)]
-pub struct Replayed {
-    pub resource: String,
-    /// Entries that fit now and are in the change log.
-    pub landed: u64,
-    /// Entries that still do not fit; they stay as they are.
-    pub unfit: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Problem>,
 }
 
 /// Open entries of a connection, grouped by resource, reason and field; most records first.
@@ -126,90 +110,19 @@ pub async fn entries(
     Ok(entries)
 }
 
-/// Decodes open entries again with today's definitions, appends what fits, and refreshes the unified tables.
-///
-/// Asks no source. Holds the connection's lease meanwhile. `only` narrows it to some resources.
-pub async fn replay(
+/// The texts of all open entries of one resource, as one column.
+pub(crate) async fn open_texts(
     settings: &LakeSettings,
-    schemas: &Schemas,
-    mark: &RunMark,
-    only: Option<&[String]>,
-) -> Result<(Vec<Replayed>, Vec<TableSummary>), Error> {
-    let lake = Lake::open(settings)?;
-    with_lease(&lake, mark, async |mark| {
-        let mut replayed = Vec::new();
-        for name in resources(settings).await? {
-            if only.is_some_and(|only| !only.contains(&name)) {
-                continue;
-            }
-            let mut done = Replayed {
-                resource: name.clone(),
-                landed: 0,
-                unfit: 0,
-                error: None,
-            };
-            let result = match schemas.resources.get(&name) {
-                Some(resource) => {
-                    replay_resource(settings, &lake, schemas, resource, mark, &mut done).await
-                }
-                None => Err(Error::new(
-                    Kind::Invalid,
-                    format!("there is no definition of {name}"),
-                )),
-            };
-            done.error = result.err().as_ref().map(Problem::from);
-            replayed.push(done);
-        }
-        let tables = match replayed.iter().any(|done| done.landed > 0) {
-            true => refresh(&lake, schemas, mark).await?,
-            false => Vec::new(),
-        };
-        Ok((replayed, tables))
-    })
-    .await
-}
-
-async fn replay_resource(
-    settings: &LakeSettings,
-    lake: &Lake,
-    schemas: &Schemas,
-    resource: &Resource,
-    mark: &RunMark,
-    done: &mut Replayed,
-) -> Result<(), Error> {
-    let open = open_entries(settings, &resource.name, &mark.connection).await?;
-    let sql = format!("SELECT raw FROM ({open}) ORDER BY record_id");
-    let wrong = |e: extract::DecodeError| Error::new(Kind::Internal, e.to_string());
-    let mut decoded = Vec::new();
-    let mut stream = query(settings, &sql).await?;
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(CatalogError::from)?;
-        let stamp = Stamp {
-            run_id: mark.run_id.clone(),
-            extracted_at: mark.started_at,
-        };
-        let mut decoder = Decoder::new(Arc::new(resource.clone()), stamp);
-        for row in 0..batch.num_rows() {
-            let Some(raw) = text(&batch, "raw", row) else {
-                continue;
-            };
-            // Each alone: a text that is no JSON at all must not take its neighbours along.
-            if decoder.page(format!("[{raw}]").as_bytes()).is_err() {
-                done.unfit += 1;
-            }
-        }
-        let made = decoder.finish().map_err(wrong)?;
-        done.unfit += made.misfits.len() as u64;
-        if made.batch.num_rows() > 0 {
-            decoded.push(made.batch);
-        }
-    }
-    done.landed = append_replayed(lake, schemas, resource, mark, &decoded).await?;
-    Ok(())
+    resource: &str,
+    connection: &str,
+) -> Result<SendableRecordBatchStream, Error> {
+    let open = open_entries(settings, resource, connection).await?;
+    let sql = format!("SELECT raw FROM ({open}) WHERE raw IS NOT NULL ORDER BY record_id");
+    query(settings, &sql).await
 }
 
 /// Resources that have a quarantine table.
-async fn resources(settings: &LakeSettings) -> Result<BTreeSet<String>, Error> {
+pub(crate) async fn resources(settings: &LakeSettings) -> Result<BTreeSet<String>, Error> {
     let tables = Lake::open(settings)?.tables("quarantine").await?;
     Ok(tables.into_iter().map(|table| table.name).collect())
 }
@@ -250,14 +163,13 @@ async fn rows(settings: &LakeSettings, sql: &str) -> Result<Vec<RecordBatch>, Er
 
 fn text(batch: &RecordBatch, column: &str, row: usize) -> Option<String> {
     let values = batch.column_by_name(column)?.as_string_opt::<i32>()?;
-    values.iter().nth(row)?.map(str::to_string)
+    values.is_valid(row).then(|| values.value(row).to_string())
 }
 
 fn count(batch: &RecordBatch, column: &str, row: usize) -> u64 {
     let values = batch
         .column_by_name(column)
-        .filter(|values| *values.data_type() == DataType::Int64)
-        .map(|values| values.as_primitive::<arrow::datatypes::Int64Type>());
+        .and_then(|values| values.as_primitive_opt::<Int64Type>());
     values.map_or(0, |values| values.value(row).unsigned_abs())
 }
 
@@ -265,5 +177,6 @@ fn time(batch: &RecordBatch, column: &str, row: usize) -> Option<DateTime<Utc>> 
     let values = batch
         .column_by_name(column)?
         .as_primitive_opt::<TimestampMicrosecondType>()?;
-    DateTime::from_timestamp_micros(values.iter().nth(row)??)
+    let at = values.is_valid(row).then(|| values.value(row))?;
+    DateTime::from_timestamp_micros(at)
 }

@@ -1,7 +1,7 @@
 //! Records that do not fit are set aside, told, and brought back once the definition was mended.
 
-use pipeline::quarantine::{entries, groups, replay};
-use pipeline::run::RunMark;
+use pipeline::quarantine::{entries, groups};
+use pipeline::run::{RunMark, replay};
 use pipeline::{Kind, RunOptions};
 use schemas::Kind as FieldKind;
 use simulator::Config;

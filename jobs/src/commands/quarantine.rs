@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use pipeline::quarantine::{QuarantineGroup, Replayed, entries, groups, replay};
-use pipeline::run::RunMark;
+use pipeline::quarantine::{QuarantineGroup, entries, groups};
+use pipeline::run::{Replayed, RunMark, replay};
 
 use super::{Ended, World, failures, grouped, need_lake};
 use crate::cli::{Quarantine, QuarantineReplay, QuarantineShow, Status};

@@ -9,11 +9,11 @@ mod quarantine;
 mod read;
 mod references;
 mod refresh;
+mod replay;
 mod samples;
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use extract::Instance;
@@ -21,11 +21,10 @@ use futures::StreamExt;
 use schemas::{Resource, Schemas};
 
 pub use log::{RunMark, watermark_id};
+pub use replay::{Replayed, replay};
 pub use samples::load_samples;
 
 use self::lease::Lease;
-use self::log::LogAppend;
-use self::protocol::{ChangeLog, Progress};
 use self::read::{Reading, fetch_missing, read_resource};
 use self::references::References;
 use self::refresh::{Refreshing, refresh_tables};
@@ -88,7 +87,7 @@ pub async fn run(
 }
 
 /// Does work on a connection that nobody else may do meanwhile; its commits are fenced.
-pub async fn with_lease<T>(
+async fn with_lease<T>(
     lake: &Lake,
     mark: &RunMark,
     work: impl AsyncFnOnce(&RunMark) -> Result<T, Error>,
@@ -101,33 +100,6 @@ pub async fn with_lease<T>(
     let done = work(&held).await;
     lease.release().await;
     done
-}
-
-/// Appends records that were decoded again to the change log; returns how many were not there yet.
-pub async fn append_replayed(
-    lake: &Lake,
-    schemas: &Schemas,
-    resource: &Resource,
-    mark: &RunMark,
-    batches: &[RecordBatch],
-) -> Result<u64, Error> {
-    if batches.is_empty() {
-        return Ok(0);
-    }
-    let mut log = LogAppend::open(lake, schemas, resource, mark).await?;
-    let mut known = log.held(None).await?;
-    let mut landed = 0;
-    for batch in batches {
-        let fresh = known
-            .only_changed(batch)
-            .map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
-        landed += fresh.num_rows() as u64;
-        log.write(&fresh, &[]).await?;
-    }
-    if landed > 0 {
-        log.commit(Progress::default()).await?;
-    }
-    Ok(landed)
 }
 
 /// The run itself, with the right to write.
