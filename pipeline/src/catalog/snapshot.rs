@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use deltalake::kernel::Action;
 use deltalake::logstore::get_actions;
 use deltalake::{DeltaTable, DeltaTableBuilder};
+use object_store::{ObjectStoreExt, path::Path};
 
 use super::{CatalogError, Lake, TableName};
 
@@ -25,6 +26,8 @@ pub struct DataFile {
     pub partition: HashMap<String, Option<String>>,
     /// The connection that all rows are of; `None` when they are of several, or it is not known.
     pub connection: Option<String>,
+    /// The table no longer has it: its rows are in other files, as far as they are still there.
+    pub replaced: bool,
 }
 
 /// The column that says which Coupa instance a row is of.
@@ -113,6 +116,7 @@ impl Snapshot {
                     row_count,
                     partition: file.partition_values_map(),
                     connection,
+                    replaced: false,
                 }
             })
             .collect();
@@ -139,8 +143,8 @@ impl Snapshot {
 
     /// Files with new rows, commit by commit, after `version` (all when `None`), oldest first.
     ///
-    /// `None` when the log no longer reaches back that far, or one of the files has been replaced since: the
-    /// caller then reads the whole table.
+    /// `None` when the log no longer reaches back that far, or a file has been removed since: the caller
+    /// then reads the whole table.
     pub async fn added_since(
         &self,
         version: Option<u64>,
@@ -162,11 +166,24 @@ impl Snapshot {
                 commits.push(AddedFiles { version, files });
             }
         }
-        // Files that were joined with others since may have been removed from the store.
+        // Files that were replaced since still tell which records came, as long as they are there.
         let live: HashSet<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
-        let gone = |file: &DataFile| !live.contains(file.path.as_str());
-        if commits.iter().flat_map(|commit| &commit.files).any(gone) {
-            return Ok(None);
+        let store = log_store.object_store(None);
+        for file in commits.iter_mut().flat_map(|commit| &mut commit.files) {
+            file.replaced = !live.contains(file.path.as_str());
+            if !file.replaced {
+                continue;
+            }
+            match store.head(&Path::from(file.path.as_str())).await {
+                Ok(_) => {}
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(source) => {
+                    return Err(CatalogError::Store {
+                        subject: format!("a file of {}", self.name),
+                        source,
+                    });
+                }
+            }
         }
         Ok(Some(commits))
     }
@@ -228,6 +245,7 @@ fn added_file(action: Action) -> Option<DataFile> {
         row_count,
         partition: add.partition_values,
         connection,
+        replaced: false,
     })
 }
 

@@ -290,6 +290,7 @@ impl TableWriter {
                 row_count: open.row_count,
                 partition,
                 connection: open.connection.flatten(),
+                replaced: false,
             },
             kept: self.kept,
         });

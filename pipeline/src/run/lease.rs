@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -247,23 +247,6 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.beat.abort();
     }
-}
-
-/// Who holds a connection now, for people; `None` when nobody does.
-pub async fn holder(
-    lake: &Lake,
-    connection: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<Claim>, CatalogError> {
-    let folder = lake.folder_path(&format!("{LEASES}/{connection}"));
-    let last = last_claim(lake.store().as_ref(), &folder)
-        .await
-        .map_err(store_error)?;
-    let silent =
-        |claim: &Claim| now - claim.renewed_at > TimeDelta::seconds(PACE.silence.as_secs() as i64);
-    Ok(last
-        .map(|(_, claim)| claim)
-        .filter(|claim| !claim.released && !claim.holder.is_dead() && !silent(claim)))
 }
 
 async fn keep_alive(

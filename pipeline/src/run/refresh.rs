@@ -381,15 +381,17 @@ async fn plan_work(
             let one_commit = commits.len() == 1;
             let mut files = flatten(commits);
             files.retain(|file| file.may_hold(&run.mark.connection));
-            let mut ids = if one_commit && empty_table && triggered.is_empty() {
+            let current = files.iter().all(|file| !file.replaced);
+            let mut ids = if one_commit && current && empty_table && triggered.is_empty() {
                 Vec::new()
             } else {
                 ids_of(&files).await?
             };
             // A commit brings a record once, and so do the pieces of one scan together: then the rows of
-            // the new files are the newest versions, and need not be looked for in the whole log.
+            // the new files, where no later commit replaced them, are the newest versions, and need not be
+            // looked for in the whole table.
             let rows: u64 = files.iter().map(|file| file.row_count).sum();
-            let once = one_commit || ids.len() as u64 == rows;
+            let once = current && (one_commit || ids.len() as u64 == rows);
             if once && triggered.is_empty() {
                 Work {
                     changes: chunks(files).into_iter().map(Changes::Files).collect(),

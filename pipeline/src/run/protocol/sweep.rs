@@ -12,6 +12,7 @@ use super::clock::Clock;
 use super::{Batches, ChangeLog, Progress, Protocol, count_requests, integers, interrupted};
 use crate::error::{Error, Kind};
 use crate::load::KnownVersions;
+use crate::summary::ResourceSummary;
 
 /// Records asked for at once by id: a page.
 const ASKED: usize = 50;
@@ -185,9 +186,10 @@ impl<L: ChangeLog> Protocol<'_, L> {
             missing.sort_unstable();
         }
         self.extra_keys = self.probe().await?.extra_keys;
-        let before = self.summary.changed;
+        let written = |summary: &ResourceSummary| summary.changed + summary.quarantined;
+        let before = written(self.summary);
         self.fetch(&missing, &mut held).await?;
-        if self.summary.changed == before {
+        if written(self.summary) == before {
             return Ok(());
         }
         let progress = Progress {
