@@ -117,8 +117,8 @@ impl Instance {
             .redirect(reqwest::redirect::Policy::none())
             // Both are done here, where they are counted and limited.
             .retry(reqwest::retry::never())
-            .gzip(false)
-            .zstd(false)
+            .no_gzip()
+            .no_zstd()
             .connect_timeout(tuning.limits.connect)
             .dns_resolver(Arc::new(PublicOnly {
                 host: settings.url.host_str().unwrap_or_default().to_owned(),

@@ -1,16 +1,31 @@
 //! A small definition for the tests of this crate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use schemas::{Field, Kind, Resource};
 
 use crate::answer::Answer;
-use crate::retry::Trouble;
+use crate::retry::{Patience, Trouble};
 
 /// What answers instead of a server.
 pub(crate) type Network =
     Arc<dyn Fn(reqwest::Request) -> BoxFuture<'static, Result<Answer, Trouble>> + Send + Sync>;
+
+/// Waits of one length, for tests with sockets and real time.
+pub(crate) fn hurried(wait: Duration) -> Patience {
+    Patience {
+        transient: wait,
+        transient_cap: wait,
+        throttled: wait,
+        throttled_cap: wait,
+        pause: wait,
+        young_token: wait,
+        forbidden: wait,
+        ..Patience::default()
+    }
+}
 
 pub(crate) fn field(name: &str, kind: Kind) -> Field {
     Field {

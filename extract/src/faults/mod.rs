@@ -26,7 +26,7 @@ use crate::decode::Misfit;
 use crate::error::ExtractError;
 use crate::page::Payload;
 use crate::read::{Scan, read};
-use crate::retry::Patience;
+use crate::testing::hurried;
 
 /// Wide with lines and a watermark; nested, and replaced whole; a flat dimension; never changed.
 const SHAPES: [&str; 4] = [
@@ -43,18 +43,8 @@ fn shape(name: &str) -> Arc<Resource> {
 }
 
 fn tuning(limits: Limits) -> Tuning {
-    let short = Duration::from_millis(2);
     Tuning {
-        patience: Patience {
-            transient: short,
-            transient_cap: short,
-            throttled: short,
-            throttled_cap: short,
-            pause: short,
-            young_token: short,
-            forbidden: short,
-            ..Patience::default()
-        },
+        patience: hurried(Duration::from_millis(2)),
         limits,
         ..Tuning::default()
     }

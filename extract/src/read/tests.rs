@@ -15,23 +15,11 @@ use super::*;
 use crate::client::{Settings, Tuning};
 use crate::error::Kind as ErrorKind;
 use crate::probe::probe;
-use crate::retry::Patience;
-use crate::testing::resource;
+use crate::testing::{hurried, resource};
 
 fn instance(server: &Server, max_in_flight: usize) -> Instance {
-    let short = Duration::from_millis(5);
-    let patience = Patience {
-        transient: short,
-        transient_cap: short,
-        throttled: short,
-        throttled_cap: short,
-        pause: short,
-        young_token: short,
-        forbidden: short,
-        ..Patience::default()
-    };
     let tuning = Tuning {
-        patience,
+        patience: hurried(Duration::from_millis(5)),
         ..Tuning::default()
     };
     Instance::tuned(settings(&server.address, max_in_flight), tuning).unwrap()
