@@ -121,6 +121,18 @@ pub(crate) async fn open_texts(
     query(settings, &sql).await
 }
 
+/// When the newest open entry of one resource was read.
+pub(crate) async fn newest_entry(
+    settings: &LakeSettings,
+    resource: &str,
+    connection: &str,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let open = open_entries(settings, resource, connection).await?;
+    let sql = format!("SELECT max(_extracted_at) AS newest FROM ({open})");
+    let found = rows(settings, &sql).await?;
+    Ok(found.first().and_then(|batch| time(batch, "newest", 0)))
+}
+
 /// Resources that have a quarantine table.
 pub(crate) async fn resources(settings: &LakeSettings) -> Result<BTreeSet<String>, Error> {
     let tables = Lake::open(settings)?.tables("quarantine").await?;

@@ -73,12 +73,8 @@ fn what_did_not_fit_comes_back_when_the_definition_is_mended() {
             ..RunOptions::default()
         })
         .await;
-        assert!(
-            groups(&lake.job.lake, CONNECTION)
-                .await
-                .expect("it reads")
-                .is_empty()
-        );
+        let open = groups(&lake.job.lake, CONNECTION).await.expect("it reads");
+        assert!(open.is_empty(), "{open:?}");
         lake.must_equal(&lake.truth()).await;
     });
 }

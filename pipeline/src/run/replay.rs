@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
+use chrono::{DateTime, Utc};
 use extract::{Decoder, Stamp};
 use futures::StreamExt;
 use schemas::{Resource, Schemas};
@@ -14,7 +15,8 @@ use super::{RunMark, refresh, with_lease};
 use crate::catalog::{CatalogError, Lake};
 use crate::error::{Error, Kind};
 use crate::job::LakeSettings;
-use crate::quarantine::{open_texts, resources};
+use crate::load::KnownVersions;
+use crate::quarantine::{newest_entry, open_texts, resources};
 use crate::summary::{Problem, TableSummary};
 
 /// What a replay did to one resource.
@@ -81,40 +83,33 @@ async fn replay_resource(
     mark: &RunMark,
     done: &mut Replayed,
 ) -> Result<(), Error> {
-    let internal = |text: String| Error::new(Kind::Internal, text);
+    // What a replay lands is newer than the entries it answers, whatever this machine's clock says.
+    let mut mark = mark.clone();
+    if let Some(newest) = newest_entry(settings, &resource.name, &mark.connection).await? {
+        mark.started_at = mark.started_at.max(newest);
+    }
     let mut texts = open_texts(settings, &resource.name, &mark.connection).await?;
     let mut into = None;
     let mut landed = 0;
     while let Some(batch) = texts.next().await {
         let batch = batch.map_err(CatalogError::from)?;
-        let stamp = Stamp {
-            run_id: mark.run_id.clone(),
-            extracted_at: mark.started_at,
-        };
-        let mut decoder = Decoder::new(Arc::new(resource.clone()), stamp);
-        for raw in batch.column(0).as_string::<i32>().iter().flatten() {
-            // Each alone: a text that is no JSON at all must not take its neighbours along.
-            if decoder.page(format!("[{raw}]").as_bytes()).is_err() {
-                done.unfit += 1;
-            }
-        }
-        let made = decoder.finish().map_err(|e| internal(e.to_string()))?;
-        done.unfit += made.misfits.len() as u64;
-        if made.batch.num_rows() == 0 {
+        let stamp = into.as_ref().map_or(mark.started_at, stamp_of);
+        let mut made = decode(resource, &batch, &mark, stamp)?;
+        done.unfit += made.unfit;
+        if made.rows.num_rows() == 0 {
             continue;
         }
         // The log is opened, and made where it is not there yet, only for what fits.
-        let (log, known) = match &mut into {
-            Some(into) => into,
-            none => {
-                let log = LogAppend::open(lake, schemas, resource, mark).await?;
-                let known = log.held(None).await?;
-                none.insert((log, known))
-            }
+        if into.is_none() {
+            let log = LogAppend::open(lake, schemas, resource, &mark).await?;
+            let known = log.held(None).await?;
+            let opened = into.insert((log, known));
+            made = decode(resource, &batch, &mark, stamp_of(opened))?;
+        }
+        let Some((log, known)) = &mut into else {
+            continue;
         };
-        let fresh = known
-            .only_changed(&made.batch)
-            .map_err(|e| internal(e.to_string()))?;
+        let fresh = known.only_changed(&made.rows).map_err(internal)?;
         landed += fresh.num_rows() as u64;
         log.write(&fresh, &[]).await?;
     }
@@ -123,4 +118,43 @@ async fn replay_resource(
     }
     done.landed = landed;
     Ok(())
+}
+
+fn stamp_of((log, _): &(LogAppend<'_>, KnownVersions)) -> DateTime<Utc> {
+    log.stamp()
+}
+
+struct Made {
+    rows: RecordBatch,
+    unfit: u64,
+}
+
+/// Decodes texts of single records; `stamp` is the time they are said to have been extracted at.
+fn decode(
+    resource: &Resource,
+    texts: &RecordBatch,
+    mark: &RunMark,
+    stamp: DateTime<Utc>,
+) -> Result<Made, Error> {
+    let stamp = Stamp {
+        run_id: mark.run_id.clone(),
+        extracted_at: stamp,
+    };
+    let mut decoder = Decoder::new(Arc::new(resource.clone()), stamp);
+    let mut unfit = 0;
+    for raw in texts.column(0).as_string::<i32>().iter().flatten() {
+        // Each alone: a text that is no JSON at all must not take its neighbours along.
+        if decoder.page(format!("[{raw}]").as_bytes()).is_err() {
+            unfit += 1;
+        }
+    }
+    let made = decoder.finish().map_err(internal)?;
+    Ok(Made {
+        unfit: unfit + made.misfits.len() as u64,
+        rows: made.batch,
+    })
+}
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Internal, error.to_string())
 }
