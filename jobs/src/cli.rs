@@ -155,6 +155,16 @@ pub enum Command {
     )]
     Software(Software),
 
+    /// Tell which suppliers of a list are one company
+    #[command(
+        subcommand,
+        long_about = "Groups the suppliers of a list by company, with the method and score of each link, and \
+        names the vendors that the software catalogue knows. Needs no lake and no Coupa.\n\n\
+        \x20 spendlake suppliers match suppliers.csv --output matched.csv\n\
+        \x20 spendlake suppliers match suppliers.csv --decisions decisions.csv"
+    )]
+    Suppliers(Suppliers),
+
     /// Run the Coupa simulator as a server
     #[command(
         long_about = "Serves a simulated Coupa on this machine until Ctrl-C, and prints its \
@@ -313,6 +323,41 @@ pub struct Classify {
     /// Say why one line is what it is; lines count from 1 after the header
     #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]
     pub explain: Option<u64>,
+    /// Put an apostrophe before values that a spreadsheet would run as a formula
+    #[arg(long)]
+    pub escape_formulas: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Suppliers {
+    /// Match the suppliers of a CSV file
+    #[command(
+        long_about = "Reads the column supplier (or name) and, where they are there, id, tax_number, duns, website \
+        and email, and writes all columns of the input with group (a number), group_name, method, score and \
+        linked_to (why the row is in its group; empty for the row that stands for it), catalogue_vendor, and \
+        proposed_group, proposed_method, proposed_score: the likeliest other group, for a person to judge. \
+        Methods, strongest first: decision, tax_number, duns, domain, name, trading_name, word_order, alias, \
+        spelling, subset, acronym. Rows keep their order.\n\n\
+        \x20 spendlake suppliers match suppliers.csv > matched.csv\n\
+        \x20 spendlake suppliers match suppliers.csv --decisions decisions.csv --output matched.csv"
+    )]
+    Match(MatchSuppliers),
+}
+
+#[derive(Debug, Args)]
+pub struct MatchSuppliers {
+    /// List of suppliers: CSV in UTF-8, with a header
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write to this file instead of stdout; it appears whole or not at all
+    #[arg(long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// CSV of what people decided: a and b (ids or names of the list), decision (same or different)
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
+    /// Folder of files laid over the catalogue and words of the binary
+    #[arg(long, value_name = "DIR")]
+    pub catalogue: Option<PathBuf>,
     /// Put an apostrophe before values that a spreadsheet would run as a formula
     #[arg(long)]
     pub escape_formulas: bool,

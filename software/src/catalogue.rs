@@ -26,6 +26,7 @@ embedded!(
     "terms.csv",
     "categories.csv",
     "words.csv",
+    "name_words.csv",
     "weights.toml",
 );
 
@@ -40,6 +41,8 @@ pub struct Catalogue {
     pub(crate) categories: Vec<CategoryWords>,
     pub(crate) words: Vec<Word>,
     pub(crate) weights: Weights,
+    /// Texts of `name_words.csv`, which only the matching of suppliers reads.
+    pub(crate) name_words: Vec<String>,
 }
 
 /// A row of `catalog.csv` or `additions.csv`: a vendor (no product) or a product. Key: both names.
@@ -249,6 +252,7 @@ impl Catalogue {
             categories: rows("categories.csv", &texts("categories.csv"))?,
             words: words(&texts("words.csv"))?,
             weights: weights(&texts("weights.toml"))?,
+            name_words: texts("name_words.csv"),
         })
     }
 

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use csv::ByteRecord;
 use rust_decimal::Decimal;
 
+use crate::csv_file;
 use crate::error::TableError;
 use crate::line::Line;
 
@@ -52,30 +53,13 @@ pub(crate) struct Columns([Option<usize>; 13]);
 
 impl Columns {
     pub fn find(header: &[String]) -> Result<Columns, TableError> {
-        let plain: Vec<String> = header
-            .iter()
-            .map(|h| h.trim().to_lowercase().replace([' ', '-'], "_"))
-            .collect();
         let mut found = [None; 13];
-        for (column, names) in NAMES.iter().enumerate() {
-            for name in *names {
-                let mut places = plain.iter().enumerate().filter(|(_, h)| h == name);
-                let Some((place, _)) = places.next() else {
-                    continue;
-                };
-                if places.next().is_some() {
-                    return Err(TableError::Twice {
-                        name: header[place].clone(),
-                    });
-                }
-                found[column] = Some(place);
-                break;
-            }
+        for (place, names) in found.iter_mut().zip(NAMES) {
+            *place = csv_file::column(header, names)?;
         }
         if TELLING.iter().all(|c| found[*c].is_none()) {
-            let names: Vec<&str> = header.iter().take(20).map(String::as_str).collect();
             return Err(TableError::NoColumn {
-                found: names.join(", "),
+                found: csv_file::names(header),
             });
         }
         Ok(Columns(found))
@@ -89,7 +73,7 @@ impl Columns {
     }
 }
 
-/// One row, known to be UTF-8.
+/// One row, its fields UTF-8.
 pub(crate) struct Row<'r> {
     record: &'r ByteRecord,
     columns: &'r Columns,
@@ -103,16 +87,8 @@ pub(crate) struct Unread {
 }
 
 impl<'r> Row<'r> {
-    /// `None` if a field is not UTF-8.
-    pub fn new(record: &'r ByteRecord, columns: &'r Columns) -> Option<Row<'r>> {
-        let whole = record.iter().all(|f| std::str::from_utf8(f).is_ok());
-        whole.then_some(Row { record, columns })
-    }
-
-    pub fn fields(&self) -> impl Iterator<Item = &'r str> {
-        self.record
-            .iter()
-            .map(|f| std::str::from_utf8(f).expect("fields were checked when the row was made"))
+    pub fn new(record: &'r ByteRecord, columns: &'r Columns) -> Row<'r> {
+        Row { record, columns }
     }
 
     pub fn read(&self) -> (Line<'r>, Unread) {
@@ -147,10 +123,6 @@ impl<'r> Row<'r> {
         };
         (line, unread)
     }
-}
-
-pub(crate) fn is_blank(record: &ByteRecord) -> bool {
-    record.iter().all(|f| f.iter().all(u8::is_ascii_whitespace))
 }
 
 /// Reads an amount as people write it: "1,234.56", "1.234,56", "£1 234.56", "(12.00)", "12.00-".

@@ -31,7 +31,7 @@ impl CatalogueError {
     }
 }
 
-/// A table of purchase lines that can not be classified. Nothing is written after it happened.
+/// A table of purchase lines or suppliers that can not be read. Nothing is written after it happened.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     #[error("the file is empty: it needs a first row with column names")]
@@ -40,6 +40,10 @@ pub enum TableError {
         "no usable column among {found}: name at least one of supplier, description, commodity, unspsc or account"
     )]
     NoColumn { found: String },
+    #[error("no column with names among {found}: call it supplier or name")]
+    NoNames { found: String },
+    #[error("decisions, line {line}: {what}")]
+    Decision { line: u64, what: String },
     #[error(
         "the column {name} occurs twice: rename or drop one, so that it is clear which is meant"
     )]

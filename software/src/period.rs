@@ -55,7 +55,8 @@ pub fn period_in(text: &str, month_first: bool) -> Option<(NaiveDate, NaiveDate)
 
 /// Whether the text between two dates makes them the ends of one period.
 fn joins(between: &str) -> bool {
-    let text = between.trim().to_lowercase();
+    let words: Vec<&str> = between.split_whitespace().collect();
+    let text = words.join(" ").to_lowercase();
     matches!(
         text.trim_matches([',', '.', ':', '(', ')']).trim(),
         "-" | "–"

@@ -117,7 +117,8 @@ proptest! {
     fn case_and_spacing_do_not_matter(s in supplier(), d in description()) {
         // Marks such as " t/a " are found in any case; characters whose case changes their
         // transliteration are left out.
-        prop_assume!(s.is_ascii() && d.is_ascii());
+        let ascii = |text: &str| -> String { text.chars().filter(char::is_ascii).collect() };
+        let (s, d) = (ascii(&s), ascii(&d));
         let plain = essence(&decide(&s, &d));
         let (s2, d2) = (s.to_uppercase(), d.to_uppercase().replace(' ', "  "));
         prop_assert_eq!(&plain, &essence(&decide(&s2, &d2)));

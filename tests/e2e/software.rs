@@ -1,4 +1,4 @@
-//! `spendlake software classify` as a user meets it.
+//! `spendlake software classify` and `spendlake suppliers match` as a user meets them.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -77,4 +77,40 @@ fn a_list_that_can_not_be_used_says_what_to_do() {
     }
     let kept = std::fs::read_to_string(folder.path().join("a.csv")).expect("it is still there");
     assert_eq!(kept, "x,y\n1,2\n");
+}
+
+#[test]
+fn suppliers_of_one_company_are_grouped() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("the folder is writable");
+    };
+    file(
+        "list.csv",
+        "Number,Supplier\n7,Zendesk Inc\n8,Smith Plumbing\n9,ZENDESK INTL LTD\n10,Smith Electrical\n",
+    );
+    file("decisions.csv", "a,b,decision\n8,10,same\n");
+    file("wrong.csv", "a,b,decision\n8,10,perhaps\n");
+    let matched = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_spendlake"))
+            .args(["suppliers", "match", "list.csv"])
+            .args(args)
+            .current_dir(folder.path())
+            .output()
+            .expect("the command starts")
+    };
+    let groups = |left: &Output| -> Vec<String> {
+        assert_eq!(left.status.code(), Some(0), "{left:?}");
+        let mut out = csv::Reader::from_reader(&left.stdout[..]);
+        out.records()
+            .map(|row| row.expect("a row")[2].to_owned())
+            .collect()
+    };
+    assert_eq!(groups(&matched(&[])), ["1", "2", "1", "3"]);
+    let decided = matched(&["--decisions", "decisions.csv"]);
+    assert_eq!(groups(&decided), ["1", "2", "1", "2"]);
+    let wrong = matched(&["--decisions", "wrong.csv"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(told.contains("same or different"), "{told}");
 }

@@ -24,7 +24,7 @@ use pipeline::LakeSettings;
 use pipeline::summary::Problem;
 use schemas::Schemas;
 
-use crate::cli::{Cli, Command, Software};
+use crate::cli::{Cli, Command, Software, Suppliers};
 use crate::config::{self, Loaded, Parts};
 use crate::output::{Exit, Failure, print_failures};
 
@@ -51,6 +51,7 @@ pub async fn execute(cli: Cli, world: World) -> Exit {
         Command::Query(args) => query::query(&args, &world).await,
         Command::Schemas(args) => definitions::definitions(&args, overlay),
         Command::Software(Software::Classify(args)) => software::classify(&args),
+        Command::Suppliers(Suppliers::Match(args)) => software::match_suppliers(&args),
         Command::Simulate(args) => simulate::simulate(&args).await,
     };
     match ended {

@@ -1,23 +1,21 @@
-//! `spendlake software`: which lines of a list are software.
+//! `spendlake software` and `spendlake suppliers`: lists that need no lake.
 
 use std::error::Error;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use software::{Catalogue, Classifier, Options, Summary, classify_file, explain_row};
+use software::{
+    Catalogue, Classifier, Options, Summary, SupplierMatcher, classify_file, explain_row,
+    match_file,
+};
 
 use super::Ended;
-use crate::cli::Classify;
+use crate::cli::{Classify, MatchSuppliers};
 use crate::output::{Exit, Failure, say};
 
 pub fn classify(args: &Classify) -> Ended {
-    let catalogue = match &args.catalogue {
-        Some(folder) => Catalogue::with_folder(folder),
-        None => Catalogue::embedded(),
-    };
-    let hint = "mend the file; the columns of each are in the folder of the catalogue's source";
-    let catalogue = catalogue.map_err(|error| vec![failure("the catalogue", &error, hint)])?;
+    let catalogue = catalogue(args.catalogue.as_deref())?;
     let classifier = Classifier::new(&catalogue);
     let options = Options {
         delimiter: None,
@@ -33,16 +31,55 @@ pub fn classify(args: &Classify) -> Ended {
         return super::print(&text);
     }
     let output = args.output.as_deref();
-    if output.is_some_and(|output| same_file(output, &args.file)) {
-        return Err(vec![Failure::change(
-            "--output is the input itself",
-            "give it another name",
-        )]);
-    }
+    another_file(output, &args.file)?;
     let summary = classify_file(&classifier, &args.file, output, options)
         .map_err(|error| vec![failure(&name, &error, hint)])?;
     tell(&summary, args.escape_formulas);
     Ok(Exit::Done)
+}
+
+pub fn match_suppliers(args: &MatchSuppliers) -> Ended {
+    let matcher = SupplierMatcher::new(&catalogue(args.catalogue.as_deref())?)
+        .map_err(|error| vec![failure("the catalogue", &error, CATALOGUE_HINT)])?;
+    let options = Options {
+        delimiter: None,
+        escape_formulas: args.escape_formulas,
+    };
+    let output = args.output.as_deref();
+    another_file(output, &args.file)?;
+    let decisions = args.decisions.as_deref();
+    let summary =
+        match_file(&matcher, &args.file, decisions, output, options).map_err(|error| {
+            let hint = "give a CSV in UTF-8 whose header names the column `supplier` or `name`";
+            vec![failure(&args.file.display().to_string(), &error, hint)]
+        })?;
+    say(format!(
+        "{} suppliers in {} groups: {} linked to another, {} with a proposal to judge; {} in the catalogue",
+        summary.rows, summary.groups, summary.linked, summary.proposed, summary.in_catalogue
+    ));
+    tell_formulas(summary.formulas, args.escape_formulas);
+    Ok(Exit::Done)
+}
+
+const CATALOGUE_HINT: &str =
+    "mend the file; the columns of each are in the folder of the catalogue's source";
+
+fn catalogue(folder: Option<&Path>) -> Result<Catalogue, Vec<Failure>> {
+    let catalogue = match folder {
+        Some(folder) => Catalogue::with_folder(folder),
+        None => Catalogue::embedded(),
+    };
+    catalogue.map_err(|error| vec![failure("the catalogue", &error, CATALOGUE_HINT)])
+}
+
+fn another_file(output: Option<&Path>, input: &Path) -> Result<(), Vec<Failure>> {
+    match output {
+        Some(output) if same_file(output, input) => Err(vec![Failure::change(
+            "--output is the input itself",
+            "give it another name",
+        )]),
+        _ => Ok(()),
+    }
 }
 
 fn tell(summary: &Summary, escaped: bool) {
@@ -56,10 +93,13 @@ fn tell(summary: &Summary, escaped: bool) {
             summary.unread_amounts, summary.unread_dates
         ));
     }
-    if summary.formulas > 0 && !escaped {
+    tell_formulas(summary.formulas, escaped);
+}
+
+fn tell_formulas(formulas: u64, escaped: bool) {
+    if formulas > 0 && !escaped {
         say(format!(
-            "{} values of the input would run as formulas in a spreadsheet; --escape-formulas prevents it",
-            summary.formulas
+            "{formulas} values of the input would run as formulas in a spreadsheet; --escape-formulas prevents it"
         ));
     }
 }
