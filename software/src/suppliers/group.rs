@@ -288,6 +288,8 @@ struct Forest {
     stands: Vec<u32>,
     members: Vec<Vec<u32>>,
     apart: Vec<(u32, u32)>,
+    /// Places of the names in their own order, so that the order of the list decides nothing.
+    order: Vec<u32>,
     edges: Vec<Edge>,
     kept: Vec<Edge>,
     refused: Vec<Edge>,
@@ -296,7 +298,17 @@ struct Forest {
 impl Forest {
     fn new(nodes: &Nodes, judgements: &[Judgement]) -> Forest {
         let count = nodes.names.len() as u32;
+        let mut sorted: Vec<u32> = (0..count).collect();
+        sorted.sort_by_key(|n| {
+            let name = &nodes.names[*n as usize];
+            (name.words.len(), &name.compact)
+        });
+        let mut order = vec![0; sorted.len()];
+        for (place, node) in sorted.into_iter().enumerate() {
+            order[node as usize] = place as u32;
+        }
         Forest {
+            order,
             parent: (0..count).collect(),
             stands: (0..count).collect(),
             members: (0..count).map(|n| vec![n]).collect(),
@@ -324,7 +336,10 @@ impl Forest {
     /// groups: likeness is no chain.
     fn grow(&mut self, nodes: &Nodes) {
         let mut edges = std::mem::take(&mut self.edges);
-        let rank = |e: &Edge| (e.method != Method::Decision, e.a, e.b);
+        let rank = |e: &Edge| {
+            let (a, b) = (self.order[e.a as usize], self.order[e.b as usize]);
+            (a.min(b), a.max(b))
+        };
         edges.sort_by(|x, y| {
             y.score
                 .total_cmp(&x.score)
@@ -379,10 +394,8 @@ impl Forest {
         self.members[to as usize].extend(moved);
         let rank = |n: u32| {
             let records = &nodes.records[n as usize];
-            (
-                std::cmp::Reverse(records.len()),
-                records.first().copied().unwrap_or(usize::MAX),
-            )
+            // A trading name without a record of its own stands for nobody.
+            (std::cmp::Reverse(records.len()), self.order[n as usize])
         };
         let (x, y) = (self.stands[to as usize], self.stands[from as usize]);
         self.stands[to as usize] = if rank(y) < rank(x) { y } else { x };
