@@ -56,7 +56,7 @@ pub async fn check(job: &Job, schemas: &Schemas, offline: bool, token: &str) -> 
     match Lake::open(&job.lake) {
         Err(error) => findings.push(Finding::bad("lake", &error.into())),
         Ok(lake) => {
-            findings.push(match lake.probe_writable(token).await {
+            findings.push(match lake.probe(token).await {
                 Ok(()) => Finding::good("lake"),
                 Err(error) => Finding::bad("lake", &error.into()),
             });

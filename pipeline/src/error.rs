@@ -140,6 +140,10 @@ impl From<CatalogError> for Error {
                 Kind::Invalid,
                 Some("set lake.url to a folder that can be written or to a bucket, such as s3://bucket/prefix".to_string()),
             ),
+            CatalogError::Unconditional { .. } => (
+                Kind::Invalid,
+                Some("two runs could overwrite each other's commits there: use a store with conditional writes (If-None-Match), such as Amazon S3, SeaweedFS, Ceph, MinIO or R2, or a newer release of this one".to_string()),
+            ),
             CatalogError::Store { source, .. } => store_advice(source),
             CatalogError::Table { .. } => {
                 store_cause(&error).unwrap_or((Kind::Unavailable, None))

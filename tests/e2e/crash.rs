@@ -129,7 +129,7 @@ fn count_files(folder: &Path) -> usize {
 }
 
 /// The log holds each version of a record once.
-async fn no_version_is_there_twice(lake: &Lake) {
+pub async fn no_version_is_there_twice(lake: &Lake) {
     for resource in lake.job.resources.iter().flatten() {
         let twice = lake
             .query(&format!(
@@ -142,10 +142,14 @@ async fn no_version_is_there_twice(lake: &Lake) {
 }
 
 /// Numbers by a seed (SplitMix64).
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn of(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -7,6 +7,8 @@ mod incremental;
 mod maintain;
 mod mappings;
 mod quarantine;
+mod s3;
+mod services;
 mod software;
 mod tidy;
 mod truth;

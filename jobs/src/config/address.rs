@@ -61,7 +61,7 @@ pub fn on_this_machine(url: &Url) -> bool {
 
 /// The lake's address: `s3://bucket/prefix` as it stands, a path made absolute from `folder`.
 pub fn lake(text: &str, folder: &Path) -> Result<String, Refused> {
-    const WANTED: &str = "write a folder, as in \"./lake\", or s3://bucket/prefix";
+    const WANTED: &str = "write a folder, as in \"./lake\", or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix";
     let text = text.trim();
     if text.is_empty() {
         return Err(refused("the lake's url is empty", WANTED));
@@ -74,7 +74,7 @@ pub fn lake(text: &str, folder: &Path) -> Result<String, Refused> {
         return Ok(absolute(&folder.join(text)).display().to_string());
     };
     match scheme {
-        "s3" | "s3a"
+        "s3" | "s3a" | "gs" | "az" | "abfs" | "abfss"
             if rest
                 .split('/')
                 .next()
@@ -82,7 +82,9 @@ pub fn lake(text: &str, folder: &Path) -> Result<String, Refused> {
         {
             Ok(text.trim_end_matches('/').to_owned())
         }
-        "s3" | "s3a" => Err(refused("the lake's url names no bucket", WANTED)),
+        "s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" => {
+            Err(refused("the lake's url names no bucket", WANTED))
+        }
         "file" => match Url::parse(text).map(|url| url.to_file_path()) {
             Ok(Ok(path)) => Ok(path.display().to_string()),
             _ => Err(refused(

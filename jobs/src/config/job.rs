@@ -13,7 +13,7 @@ use url::Url;
 
 use super::expand::{Environment, expand, stands_in_clear};
 use super::file::{Coupa, Extract, JobFile, Lake, Warehouse, Written};
-use super::{Problems, address, units};
+use super::{Problems, address, store, units};
 
 /// Coupa documents 25 requests a second for everything a customer runs.
 const MOST_REQUESTS_PER_SECOND: f64 = 25.0;
@@ -421,6 +421,14 @@ impl Checker<'_> {
             }
         }
         let url = url.filter(|_| complete)?;
+        match store::from_surroundings(&url, &options, self.place.environment) {
+            Ok(found) => options.extend(found),
+            Err(refused) => {
+                self.problems
+                    .at(lake.url.as_ref()?.line, refused.what, refused.hint);
+                return None;
+            }
+        }
         Some(LakeSettings { url, options })
     }
 

@@ -8,6 +8,7 @@ mod address;
 mod expand;
 mod file;
 mod job;
+mod store;
 #[cfg(test)]
 mod tests;
 mod units;

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
-use object_store::{ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use url::{Position, Url};
 
 use super::CatalogError;
 
@@ -69,6 +69,11 @@ impl Lake {
             Ok(url) if url.scheme().len() > 1 => url,
             _ => local_root(&settings.url).map_err(|e| refuse(e.to_string()))?,
         };
+        for key in settings.options.keys() {
+            if let Some(reason) = super::options::refused(root.scheme(), key) {
+                return Err(refuse(reason));
+            }
+        }
         let options = settings
             .options
             .iter()
@@ -80,6 +85,16 @@ impl Lake {
             root,
             prefix,
         })
+    }
+
+    /// A lake on a store of a test's own.
+    #[cfg(test)]
+    pub fn over(store: Arc<dyn ObjectStore>) -> Lake {
+        Lake {
+            store,
+            root: Url::parse("memory:///lake").expect("it is a url"),
+            prefix: Path::from("lake"),
+        }
     }
 
     /// The store, with `/` at the root of the bucket or file system.
@@ -110,11 +125,7 @@ impl Lake {
 
     /// The key under which query sessions find the store.
     pub fn store_url(&self) -> ObjectStoreUrl {
-        let scheme = self.root.scheme();
-        let text = match self.root.host_str() {
-            Some(host) => format!("{scheme}://{host}"),
-            None => format!("{scheme}://"),
-        };
+        let text = &self.root[..Position::BeforePath];
         ObjectStoreUrl::parse(text).unwrap_or_else(|_| ObjectStoreUrl::local_filesystem())
     }
 
@@ -183,8 +194,11 @@ impl Lake {
         Ok(Some(bytes.await.map_err(failed)?.to_vec()))
     }
 
-    /// Writes and removes a small object, to learn before any work whether the lake can be written.
-    pub async fn probe_writable(&self, token: &str) -> Result<(), CatalogError> {
+    /// Writes and removes a small object, to learn before any work whether the lake can be written, and
+    /// whether the store creates an object only if it is not there: commits rest on it.
+    ///
+    /// Errors: `CatalogError::Unconditional` for a store that overwrites where it was asked not to.
+    pub async fn probe(&self, token: &str) -> Result<(), CatalogError> {
         if let ("file", Ok(folder)) = (self.root.scheme(), self.root.to_file_path()) {
             std::fs::create_dir_all(&folder).map_err(|e| CatalogError::Location {
                 url: folder.display().to_string(),
@@ -196,11 +210,25 @@ impl Lake {
             subject: format!("a write to {}", self.root),
             source,
         };
+        let create = || PutOptions::from(PutMode::Create);
         self.store
             .put(&path, "spendlake".into())
             .await
             .map_err(failed)?;
-        self.store.delete(&path).await.map_err(failed)
+        let second = self
+            .store
+            .put_opts(&path, "spendlake again".into(), create())
+            .await;
+        self.store.delete(&path).await.map_err(failed)?;
+        match second {
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Ok(_) | Err(object_store::Error::NotImplemented { .. }) => {
+                Err(CatalogError::Unconditional {
+                    url: self.root.to_string(),
+                })
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 }
 

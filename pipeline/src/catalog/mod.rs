@@ -6,6 +6,7 @@
 mod files;
 mod functions;
 mod lake;
+mod options;
 mod session;
 mod snapshot;
 
@@ -25,6 +26,9 @@ pub enum CatalogError {
     /// The lake's address can not be used as written.
     #[error("lake url `{url}` can not be used: {reason}")]
     Location { url: String, reason: String },
+    /// The store ignores that an object must not be there yet.
+    #[error("the store at {url} overwrites objects that it was asked only to create")]
+    Unconditional { url: String },
     /// The object store refused or failed.
     #[error("the lake did not answer for {subject}")]
     Store {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
+use deltalake::DeltaTable;
 use deltalake::kernel::Action;
-use deltalake::logstore::get_actions;
-use deltalake::{DeltaTable, DeltaTableBuilder};
+use deltalake::logstore::{StorageConfig, default_logstore, get_actions};
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStoreExt, path::Path};
 
 use super::{CatalogError, Lake, TableName};
@@ -90,7 +91,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The table as last committed; `None` before its first commit.
     pub async fn open(lake: &Lake, name: &TableName) -> Result<Option<Snapshot>, CatalogError> {
-        let mut table = table_handle(lake, name)?;
+        let mut table = table_handle(lake, name);
         if !table
             .verify_deltatable_existence()
             .await
@@ -219,12 +220,17 @@ impl Snapshot {
 }
 
 /// A handle on the table's place, whether or not a table is there yet.
-pub fn table_handle(lake: &Lake, name: &TableName) -> Result<DeltaTable, CatalogError> {
-    let url = lake.table_url(name);
-    DeltaTableBuilder::from_url(url.clone())
-        .map(|builder| builder.with_storage_backend(Arc::new(lake.store()), url))
-        .and_then(DeltaTableBuilder::build)
-        .map_err(|e| failed(name, e))
+pub fn table_handle(lake: &Lake, name: &TableName) -> DeltaTable {
+    let root = lake.store();
+    let table = Arc::new(PrefixStore::new(root.clone(), lake.table_path(name)));
+    // Every store that a lake lies on can create an object only if it is not there (`Lake::probe` makes sure):
+    // commits need nothing more, whatever the scheme.
+    DeltaTable::new(default_logstore(
+        table,
+        root,
+        &lake.table_url(name),
+        &StorageConfig::default(),
+    ))
 }
 
 fn added_file(action: Action) -> Option<DataFile> {

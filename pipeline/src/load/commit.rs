@@ -77,7 +77,7 @@ pub async fn ensure_table(
             table: name.to_string(),
             source: Box::new(e),
         })?;
-    let handle = crate::catalog::table_handle(lake, name)?;
+    let handle = crate::catalog::table_handle(lake, name);
     let created = handle
         .create()
         .with_columns(columns.fields().cloned())

@@ -17,6 +17,7 @@ use parquet::arrow::{ArrowSchemaConverter, AsyncArrowWriter};
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use tokio::runtime::Handle;
 
 use super::LoadError;
 use crate::catalog::{CONNECTION_COLUMN, DataFile, Lake, TableName};
@@ -76,9 +77,40 @@ struct OpenFile {
     row_count: u64,
     /// The connection of all rows so far; `Some(None)` once there are several.
     connection: Option<Option<String>>,
-    writer: AsyncArrowWriter<BufWriter>,
+    writer: Upload,
     waiting: Vec<RecordBatch>,
     waiting_bytes: usize,
+}
+
+/// A file on its way. Dropped before its end, what was sent of it is taken back: stores keep the parts of an
+/// upload that nobody ended, and bill them.
+struct Upload(Option<AsyncArrowWriter<BufWriter>>);
+
+impl Upload {
+    fn writer(&mut self) -> &mut AsyncArrowWriter<BufWriter> {
+        self.0.as_mut().expect("it is there until it is finished")
+    }
+
+    /// Ends the file; returns its size.
+    async fn finish(mut self) -> Result<u64, ParquetError> {
+        // An upload whose end failed can not be taken back: it may be complete.
+        let mut writer = self.0.take().expect("it is there until it is finished");
+        writer.finish().await?;
+        Ok(writer.bytes_written() as u64)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let (Some(writer), Ok(runtime)) = (self.0.take(), Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Err(error) = writer.into_inner().abort().await {
+                tracing::warn!("an upload that was broken off could not be taken back: {error}");
+            }
+        });
+    }
 }
 
 impl TableWriter {
@@ -216,7 +248,7 @@ impl TableWriter {
         let files = self.open.len();
         self.encode(position, &waiting).await?;
         if self.open.len() == files {
-            let writer = &mut self.open[position].writer;
+            let writer = self.open[position].writer.writer();
             writer
                 .flush()
                 .await
@@ -229,19 +261,21 @@ impl TableWriter {
         let open = &mut self.open[position];
         for rows in batches {
             open.writer
+                .writer()
                 .write(rows)
                 .await
                 .map_err(|e| file_error(&self.table, e))?;
             open.row_count += rows.num_rows() as u64;
             note_connection(&mut open.connection, rows);
-            if open.writer.in_progress_size() >= ROW_GROUP_BYTES {
+            if open.writer.writer().in_progress_size() >= ROW_GROUP_BYTES {
                 open.writer
+                    .writer()
                     .flush()
                     .await
                     .map_err(|e| file_error(&self.table, e))?;
             }
         }
-        if open.writer.bytes_written() >= FILE_BYTES || open.row_count >= self.file_rows {
+        if open.writer.writer().bytes_written() >= FILE_BYTES || open.row_count >= self.file_rows {
             let full = self.open.remove(position);
             self.close(full).await?;
         }
@@ -267,14 +301,15 @@ impl TableWriter {
             path,
             row_count: 0,
             connection: None,
-            writer,
+            writer: Upload(Some(writer)),
             waiting: Vec::new(),
             waiting_bytes: 0,
         })
     }
 
-    async fn close(&mut self, mut open: OpenFile) -> Result<(), LoadError> {
-        open.writer
+    async fn close(&mut self, open: OpenFile) -> Result<(), LoadError> {
+        let bytes = open
+            .writer
             .finish()
             .await
             .map_err(|e| file_error(&self.table, e))?;
@@ -286,7 +321,7 @@ impl TableWriter {
         self.written.push(WrittenFile {
             file: DataFile {
                 path: open.path,
-                bytes: open.writer.bytes_written() as u64,
+                bytes,
                 row_count: open.row_count,
                 partition,
                 connection: open.connection.flatten(),

@@ -74,7 +74,7 @@ pub async fn run(
     if options.dry_run {
         return work(job, schemas, &lake, &mark, options, around).await;
     }
-    lake.probe_writable(&mark.run_id).await?;
+    lake.probe(&mark.run_id).await?;
     with_lease(&lake, &mark, async |mark| {
         let summary = work(job, schemas, &lake, mark, options, around).await?;
         if let Err(error) = record_run(&lake, &summary).await {

@@ -97,6 +97,12 @@ impl Lake {
         lake
     }
 
+    /// The same lake at another place.
+    pub fn at(mut self, settings: LakeSettings) -> Lake {
+        self.job.lake = settings;
+        self
+    }
+
     /// One run, by the tenant's clock, which must end well.
     pub async fn run(&self, options: RunOptions) -> Summary {
         let clock = || self.coupa.clock().now();
