@@ -7,6 +7,8 @@ mod incremental;
 mod maintain;
 mod mappings;
 mod quarantine;
+mod services;
 mod software;
 mod tidy;
 mod truth;
+mod warehouse;
