@@ -38,7 +38,8 @@ impl Progress {
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Resource { name, state } => self.resource(&mut active, name, state),
-            Event::Table { name, state } => self.table(&mut active, name, state),
+            Event::Table { name, state } => self.table(&mut active, name, state, Work::Merge),
+            Event::Sink { table, state } => self.table(&mut active, table, state, Work::Load),
         }
     }
 
@@ -85,10 +86,16 @@ impl Progress {
         ));
     }
 
-    fn table(&self, active: &mut BTreeMap<String, Active>, name: String, state: TableState) {
+    fn table(
+        &self,
+        active: &mut BTreeMap<String, Active>,
+        name: String,
+        state: TableState,
+        work: Work,
+    ) {
         match state {
             TableState::Started => {
-                let begun = self.bar(&name, Work::Merge);
+                let begun = self.bar(&name, work);
                 active.insert(name, begun);
             }
             TableState::Done | TableState::Failed => {
@@ -111,6 +118,10 @@ impl Progress {
                 "{prefix:28} {spinner} {human_pos} records, {rate}{msg}",
             ),
             Work::Merge => (ProgressBar::new_spinner(), "{prefix:28} {spinner} merging"),
+            Work::Load => (
+                ProgressBar::new_spinner(),
+                "{prefix:28} {spinner} to the warehouse",
+            ),
         };
         let style = ProgressStyle::with_template(template)
             .expect("a fixed template")
@@ -138,4 +149,6 @@ enum Work {
     Records(Option<u64>),
     /// Bringing a table up to date.
     Merge,
+    /// Bringing a table to the warehouse.
+    Load,
 }

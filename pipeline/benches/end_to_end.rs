@@ -300,6 +300,7 @@ fn job(url: &str, lake: String, requests_per_second: Option<f64>, in_flight: usi
             url: lake,
             options: BTreeMap::new(),
         },
+        warehouse: None,
     }
 }
 

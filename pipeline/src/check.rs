@@ -6,14 +6,14 @@ use serde::Serialize;
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
 use crate::job::{Job, RunOptions};
-use crate::run::{chosen_resources, raw_schemas, sign_in};
+use crate::run::{chosen_resources, raw_schemas, sign_in, try_warehouse};
 use crate::summary::Problem;
 use crate::transform::check_mappings;
 
 /// One thing that was tried.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// What was tried: `definitions`, `lake`, `credentials`, `resource invoices`.
+    /// What was tried: `definitions`, `lake`, `warehouse`, `credentials`, `resource invoices`.
     pub subject: String,
     pub ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,8 @@ impl Finding {
     }
 }
 
-/// Tries definitions, lake, credentials, and each resource's scope; `offline` stops before Coupa.
+/// Tries definitions, lake, warehouse, credentials, and each resource's scope; `offline` stops before what
+/// is asked over the network.
 pub async fn check(job: &Job, schemas: &Schemas, offline: bool, token: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let resources = match chosen_resources(job, schemas, &RunOptions::default()) {
@@ -71,6 +72,12 @@ pub async fn check(job: &Job, schemas: &Schemas, offline: bool, token: &str) -> 
     }
     if offline {
         return findings;
+    }
+    if let Some(settings) = &job.warehouse {
+        findings.push(match try_warehouse(settings).await {
+            Ok(()) => Finding::good("warehouse"),
+            Err(error) => Finding::bad("warehouse", &error),
+        });
     }
     findings.extend(check_source(job, &resources).await);
     findings

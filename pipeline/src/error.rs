@@ -245,3 +245,21 @@ impl From<LoadError> for Error {
         }
     }
 }
+
+impl From<warehouse::WarehouseError> for Error {
+    fn from(error: warehouse::WarehouseError) -> Self {
+        let (mut kind, mut hint) = (
+            match error.kind() {
+                warehouse::Kind::Unavailable => Kind::Unavailable,
+                warehouse::Kind::Invalid => Kind::Invalid,
+                warehouse::Kind::Internal => Kind::Internal,
+            },
+            error.hint(),
+        );
+        // Rows that do not come are the lake's trouble, not the warehouse's.
+        if let Some(advice) = store_cause(&error) {
+            (kind, hint) = advice;
+        }
+        Error::wrap(kind, hint, error)
+    }
+}

@@ -29,6 +29,8 @@ pub struct Job {
     /// Fraction of a resource's records that may be misfits, 0 to 1.
     pub tolerate_quarantined: f64,
     pub lake: LakeSettings,
+    /// Where the tables go besides.
+    pub warehouse: Option<warehouse::Settings>,
 }
 
 /// What [`Job::piece_records`] is where nothing else is asked for.
@@ -74,8 +76,19 @@ impl Stop {
 /// What a run tells while it works.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Resource { name: String, state: ResourceState },
-    Table { name: String, state: TableState },
+    Resource {
+        name: String,
+        state: ResourceState,
+    },
+    Table {
+        name: String,
+        state: TableState,
+    },
+    /// A table on its way to a warehouse.
+    Sink {
+        table: String,
+        state: TableState,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -21,3 +21,4 @@ pub use query::query;
 pub use run::{Surroundings, run};
 pub use status::{TableStatus, status};
 pub use summary::Summary;
+pub use warehouse::Settings as WarehouseSettings;

@@ -138,12 +138,27 @@ pub struct TableSummary {
     pub error: Option<Problem>,
 }
 
-/// One destination beyond the lake.
+/// One table in one destination beyond the lake.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SinkSummary {
+    /// The kind of destination: `postgresql`, `duckdb`, …
     pub sink: String,
+    /// Missing where the destination could not be reached at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The lake's version of the table that the destination holds now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Rows sent.
     pub rows: u64,
+    /// Texts whose NUL characters, which the destination refuses, became U+FFFD.
+    #[serde(default)]
+    pub nul_texts: u64,
+    #[serde(default)]
+    pub seconds: f64,
     pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
 }
 
 /// An error in a summary: the chain of causes in one text, and the remedy.
@@ -212,7 +227,8 @@ impl Summary {
     pub fn problems(&self) -> impl Iterator<Item = &Problem> {
         let resources = self.resources.iter().filter_map(|r| r.error.as_ref());
         let tables = self.tables.iter().filter_map(|t| t.error.as_ref());
-        resources.chain(tables)
+        let sinks = self.sinks.iter().filter_map(|s| s.error.as_ref());
+        resources.chain(tables).chain(sinks)
     }
 }
 

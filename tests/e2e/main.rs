@@ -12,3 +12,4 @@ mod services;
 mod software;
 mod tidy;
 mod truth;
+mod warehouse;

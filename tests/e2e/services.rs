@@ -4,6 +4,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// The uri of a PostgreSQL server. A test that can not have one fails: none is skipped.
+pub fn postgres() -> &'static str {
+    static URI: OnceLock<String> = OnceLock::new();
+    URI.get_or_init(|| had("start-postgres.sh", "SPENDLAKE_TEST_POSTGRES"))
+}
+
 /// The endpoint of an S3 server, which has the bucket `spendlake` for [`S3_KEY`] and [`S3_SECRET`]. A test that can
 /// not have one fails: none is skipped.
 pub fn s3() -> &'static str {

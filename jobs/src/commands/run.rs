@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pipeline::summary::{Outcome, Problem, ResourceSummary, TableSummary};
+use pipeline::summary::{Outcome, Problem, ResourceSummary, SinkSummary, TableSummary};
 use pipeline::{Job, RunOptions, Stop, Summary, Surroundings};
 use schemas::Schemas;
 use serde_json::Value;
@@ -175,6 +175,9 @@ pub fn print_summary(summary: &Summary, dry_run: bool) {
         1 => say("\none table is as it was\n"),
         count => say(format!("\n{count} tables are as they were\n")),
     }
+    if let Some(line) = delivered(&summary.sinks) {
+        say(line);
+    }
     for note in notes(summary) {
         say(note);
     }
@@ -240,6 +243,20 @@ fn table_rows(summary: &Summary) -> Vec<Vec<String>> {
     rows.collect()
 }
 
+/// What went to the warehouse, in a line.
+fn delivered(sinks: &[SinkSummary]) -> Option<String> {
+    // A warehouse that could not be reached has no table to its name.
+    let sink = &sinks.first().filter(|one| one.table.is_some())?.sink;
+    let rows: u64 = sinks.iter().map(|one| one.rows).sum();
+    let time: f64 = sinks.iter().map(|one| one.seconds).sum();
+    let tables = sinks.iter().filter(|one| one.rows > 0).count();
+    Some(format!(
+        "{sink}: {} rows of {tables} tables sent in {}",
+        output::count(rows),
+        seconds(time)
+    ))
+}
+
 /// What went wrong, by resource and table. To be stopped on request is no fault of theirs.
 fn problems(summary: &Summary) -> impl Iterator<Item = (String, &Problem)> {
     let resources = summary.resources.iter().filter_map(|one| {
@@ -251,7 +268,15 @@ fn problems(summary: &Summary) -> impl Iterator<Item = (String, &Problem)> {
         let problem = one.error.as_ref()?;
         Some((one.table.clone(), problem))
     });
-    resources.chain(tables)
+    let sinks = summary.sinks.iter().filter_map(|one| {
+        let problem = one.error.as_ref()?;
+        let what = match &one.table {
+            Some(table) => format!("{table} in {}", one.sink),
+            None => one.sink.clone(),
+        };
+        Some((what, problem))
+    });
+    resources.chain(tables).chain(sinks)
 }
 
 /// What is no error, but should not pass in silence.
@@ -296,6 +321,17 @@ fn notes(summary: &Summary) -> Vec<String> {
                 "note: {}: {} rows have a status that no word table maps; it stands in remote_status",
                 one.table,
                 output::count(one.unmapped_statuses)
+            ));
+        }
+    }
+    for one in &summary.sinks {
+        if one.nul_texts > 0 {
+            notes.push(format!(
+                "note: {}: {} texts hold a NUL character, which {} refuses; U+FFFD stands in its place there, \
+                 the lake has them as they are",
+                one.table.as_deref().unwrap_or_default(),
+                output::count(one.nul_texts),
+                one.sink
             ));
         }
     }

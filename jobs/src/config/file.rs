@@ -56,11 +56,11 @@ pub struct Lake {
     pub options: Vec<(String, Written<String>)>,
 }
 
-/// `[warehouse]`: where the tables go besides. Its `schema` is a known key that nothing asks for
-/// yet.
+/// `[warehouse]`: where the tables go besides.
 #[derive(Debug, Default)]
 pub struct Warehouse {
     pub uri: Option<Written<String>>,
+    pub schema: Option<Written<String>>,
 }
 
 /// Which keys a section takes; the first entry is the top of the file.
@@ -158,6 +158,7 @@ impl Reader<'_> {
         if let Some(warehouse) = self.section(root, "warehouse", "warehouse") {
             let value = Warehouse {
                 uri: self.text(warehouse, "uri"),
+                schema: self.text(warehouse, "schema"),
             };
             let line = root.get("warehouse").map_or(1, |found| self.line(found));
             job.warehouse = Some(Written { value, line });

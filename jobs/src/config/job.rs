@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use extract::{Payload, Settings};
 use pipeline::job::PIECE_RECORDS;
-use pipeline::{Job, LakeSettings, Reconcile};
+use pipeline::{Job, LakeSettings, Reconcile, WarehouseSettings};
 use secrecy::SecretString;
 use url::Url;
 
@@ -27,6 +27,7 @@ const TOLERATED: f64 = 0.001;
 /// Each piece is a commit, and some requests more.
 const FEWEST_IN_PIECE: f64 = 1_000.0;
 const MOST_IN_PIECE: f64 = 10_000_000.0;
+const WAREHOUSE_SCHEMA: &str = "coupa";
 
 /// What a job file is read with.
 pub(super) struct Place<'a> {
@@ -54,6 +55,7 @@ pub struct Parts {
     pub source: Option<Settings>,
     pub read: Read,
     pub lake: Option<LakeSettings>,
+    pub warehouse: Option<WarehouseSettings>,
 }
 
 /// What is read and how, with defaults where a value is missing or wrong.
@@ -123,6 +125,7 @@ impl Parts {
             piece_records: self.read.piece_records,
             tolerate_quarantined: self.read.tolerate_quarantined,
             lake: self.lake?,
+            warehouse: self.warehouse,
         })
     }
 }
@@ -140,14 +143,15 @@ pub(super) fn check_lake(written: &JobFile, place: &Place<'_>, problems: &mut Pr
 /// Checks everything that is written, and adds all that is wrong to `problems`.
 pub(super) fn check(written: &JobFile, place: &Place<'_>, problems: &mut Problems) -> Parts {
     let mut checker = Checker { place, problems };
-    if let Some(warehouse) = &written.warehouse {
-        checker.warehouse(warehouse);
-    }
     Parts {
         connection: checker.connection(written.connection.as_ref()),
         source: checker.source(&written.coupa),
         read: checker.read(&written.coupa, &written.extract),
         lake: checker.lake(&written.lake),
+        warehouse: written
+            .warehouse
+            .as_ref()
+            .and_then(|warehouse| checker.warehouse(&warehouse.value)),
     }
 }
 
@@ -439,10 +443,8 @@ impl Checker<'_> {
         Some(SecretString::from(self.fetch(value)?.value))
     }
 
-    /// The section is known, so that a job file can be written for the next version, but what it
-    /// asks for is not done: better no run than one whose rows are missing downstream.
-    fn warehouse(&mut self, warehouse: &Written<Warehouse>) {
-        if let Some(uri) = &warehouse.value.uri
+    fn warehouse(&mut self, warehouse: &Warehouse) -> Option<WarehouseSettings> {
+        if let Some(uri) = &warehouse.uri
             && password_in_clear(&uri.value)
         {
             self.problems.at(
@@ -450,12 +452,36 @@ impl Checker<'_> {
                 "uri in [warehouse] holds a password in clear",
                 "write uri = \"${WAREHOUSE_URI}\", or ${NAME} in place of the password",
             );
+            return None;
+        }
+        let uri = self.need(
+            warehouse.uri.as_ref(),
+            "uri in [warehouse]",
+            "uri = \"${WAREHOUSE_URI}\", with postgresql://user:password@host/database in the environment",
+        );
+        let schema = match &warehouse.schema {
+            Some(written) => self.fetch(written).and_then(|name| self.schema(name)),
+            None => Some(WAREHOUSE_SCHEMA.to_owned()),
+        };
+        Some(WarehouseSettings {
+            uri: SecretString::from(uri?.value),
+            schema: schema?,
+        })
+    }
+
+    fn schema(&mut self, name: Written<String>) -> Option<String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let begins = |c: char| c.is_ascii_alphabetic() || c == '_';
+        if name.value.len() <= 63 && name.value.starts_with(begins) && name.value.chars().all(plain)
+        {
+            return Some(name.value);
         }
         self.problems.at(
-            warehouse.line,
-            "feeding a [warehouse] is not available in this version",
-            "remove the section; the lake's Delta tables can be read from most warehouses",
+            name.line,
+            "schema in [warehouse] is not a plain name",
+            "write 1 to 63 letters, digits or _, as in schema = \"coupa\"",
         );
+        None
     }
 
     /// The value of a key that may not be left out.

@@ -173,7 +173,6 @@ uri = "postgresql://user:hunter2@host/db"
         "16: key \"reconcile\" holds true or false (write text in quotes)",
         "17: tolerate.quarantined is 2",
         "19: the lake's url starts with ~",
-        "20: feeding a [warehouse] is not available in this version",
         "21: uri in [warehouse] holds a password in clear",
         "-: client_id in [coupa] is missing",
     ];

@@ -77,6 +77,17 @@ pub struct AddedFiles {
     pub files: Vec<DataFile>,
 }
 
+/// The files that came and went between an earlier version of a table and a later one.
+#[derive(Clone, Debug)]
+pub struct FileChanges {
+    /// Files that brought new rows in between. Those that are `replaced` are still there to be read.
+    pub brought: Vec<DataFile>,
+    /// The later version's files that the earlier one had not: brought, carried over or joined.
+    pub added: Vec<DataFile>,
+    /// The earlier version's files that the later one has no more, all still there to be read.
+    pub removed: Vec<DataFile>,
+}
+
 /// A table at one version.
 #[derive(Clone)]
 pub struct Snapshot {
@@ -101,6 +112,18 @@ impl Snapshot {
         }
         table.load().await.map_err(|e| failed(name, e))?;
         Snapshot::of(name, table).map(Some)
+    }
+
+    /// The table as it was at `version`; `None` when the log no longer tells.
+    async fn open_at(lake: &Lake, name: &TableName, version: u64) -> Option<Snapshot> {
+        let mut table = table_handle(lake, name).ok()?;
+        // Whatever keeps an old version from being read, the newest one is read instead, and says so if
+        // that fails too.
+        if let Err(error) = table.load_version(version).await {
+            tracing::debug!("version {version} of {name} can not be read: {error}");
+            return None;
+        }
+        Snapshot::of(name, table).ok()
     }
 
     /// Reads the facts of an already loaded table.
@@ -168,25 +191,75 @@ impl Snapshot {
             }
         }
         // Files that were replaced since still tell which records came, as long as they are there.
-        let live: HashSet<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
-        let store = log_store.object_store(None);
+        let live = self.paths();
         for file in commits.iter_mut().flat_map(|commit| &mut commit.files) {
             file.replaced = !live.contains(file.path.as_str());
-            if !file.replaced {
-                continue;
-            }
-            match store.head(&Path::from(file.path.as_str())).await {
-                Ok(_) => {}
-                Err(object_store::Error::NotFound { .. }) => return Ok(None),
-                Err(source) => {
-                    return Err(CatalogError::Store {
-                        subject: format!("a file of {}", self.name),
-                        source,
-                    });
-                }
+            if file.replaced && !self.is_there(file).await? {
+                return Ok(None);
             }
         }
         Ok(Some(commits))
+    }
+
+    /// What came and went since `version`, by files.
+    ///
+    /// `None` when that can no longer be told: the caller then reads the whole table.
+    pub async fn changes_since(
+        &self,
+        lake: &Lake,
+        version: u64,
+    ) -> Result<Option<FileChanges>, CatalogError> {
+        if version > self.version {
+            return Ok(None);
+        }
+        let Some(commits) = self.added_since(Some(version)).await? else {
+            return Ok(None);
+        };
+        let Some(earlier) = Snapshot::open_at(lake, &self.name, version).await else {
+            return Ok(None);
+        };
+        let (before, live) = (earlier.paths(), self.paths());
+        let added = |file: &&DataFile| !before.contains(file.path.as_str());
+        let added: Vec<DataFile> = self.files.iter().filter(added).cloned().collect();
+        let mut removed = Vec::new();
+        for file in &earlier.files {
+            if live.contains(file.path.as_str()) {
+                continue;
+            }
+            if !self.is_there(file).await? {
+                return Ok(None);
+            }
+            removed.push(file.clone());
+        }
+        let brought = commits.into_iter().flat_map(|commit| commit.files);
+        Ok(Some(FileChanges {
+            brought: brought.collect(),
+            added,
+            removed,
+        }))
+    }
+
+    fn paths(&self) -> HashSet<&str> {
+        self.files.iter().map(|file| file.path.as_str()).collect()
+    }
+
+    /// Whether a file that the table no longer has lies in its folder still.
+    async fn is_there(&self, file: &DataFile) -> Result<bool, CatalogError> {
+        let store = self.table.log_store().object_store(None);
+        match store.head(&Path::from(file.path.as_str())).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(source) => Err(CatalogError::Store {
+                subject: format!("a file of {}", self.name),
+                source,
+            }),
+        }
+    }
+
+    /// Names the table for as long as it lives; one that is made anew in its place has another.
+    pub fn table_id(&self) -> Result<String, CatalogError> {
+        let state = self.table.snapshot().map_err(|e| failed(&self.name, e))?;
+        Ok(state.metadata().id().to_string())
     }
 
     /// Metadata of the newest commits, newest first.

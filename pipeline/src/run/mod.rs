@@ -2,6 +2,7 @@
 //!
 //! Only this folder knows all three stages.
 
+mod deliver;
 pub mod lease;
 mod log;
 mod protocol;
@@ -20,6 +21,7 @@ use extract::Instance;
 use futures::StreamExt;
 use schemas::{Resource, Schemas};
 
+pub use deliver::{Deliverable, Delivering, deliver, deliverables, try_warehouse};
 pub use log::{RunMark, watermark_id};
 pub use replay::{Replayed, replay};
 pub use samples::load_samples;
@@ -153,6 +155,20 @@ async fn work(
         })
         .await?
     };
+    let sinks = match &job.warehouse {
+        Some(settings) if !options.dry_run && !around.stop.is_requested() => {
+            let delivering = Delivering {
+                lake,
+                settings,
+                connection: &mark.connection,
+                run_id: &mark.run_id,
+                observe: around.observe,
+                stop: &around.stop,
+            };
+            deliver(&delivering, &deliverables(schemas)).await
+        }
+        _ => Vec::new(),
+    };
     let mut summary = Summary {
         run_id: mark.run_id.clone(),
         connection: mark.connection.clone(),
@@ -161,7 +177,7 @@ async fn work(
         outcome: Outcome::Done,
         resources: read,
         tables,
-        sinks: Vec::new(),
+        sinks,
         known_drift: Vec::new(),
     };
     let earlier = last_summary(lake, &job.connection).await;

@@ -70,6 +70,7 @@ impl Lake {
                 url: folder.path().to_str().expect("a plain path").to_owned(),
                 options: BTreeMap::new(),
             },
+            warehouse: None,
         };
         let schemas = Schemas::embedded().expect("the definitions are sound");
         Lake {
