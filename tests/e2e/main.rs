@@ -6,6 +6,7 @@ mod identities;
 mod incremental;
 mod maintain;
 mod mappings;
+mod matching;
 mod quarantine;
 mod s3;
 mod services;

@@ -76,8 +76,8 @@ fn export(schemas: &Schemas, dir: &Path) -> Ended {
 fn names(schemas: &Schemas) -> Vec<(String, &str)> {
     let resources = schemas.resources.values();
     let resources = resources.map(|one| (format!("coupa.{}", one.name), one.doc.as_str()));
-    let tables = schemas.tables.values();
-    let tables = tables.map(|one| (format!("unified.{}", one.name), one.doc.as_str()));
+    let tables = schemas.made_tables();
+    let tables = tables.map(|one| (format!("{}.{}", one.layer, one.name), one.doc.as_str()));
     let reports = schemas.reports.values();
     let reports = reports.map(|one| (format!("report.{}", one.name), one.doc.as_str()));
     resources.chain(tables).chain(reports).collect()
@@ -88,7 +88,9 @@ fn belongs(path: &str, name: &str) -> bool {
     match name.split_once('.') {
         Some(("coupa", resource)) => path == format!("coupa/{resource}.toml"),
         Some(("unified", table)) => path.starts_with(&format!("unified/{table}/")),
-        Some(("report", report)) => path == format!("reports/{report}.sql"),
+        Some(("report", name)) => {
+            path == format!("reports/{name}.sql") || path.starts_with(&format!("report/{name}/"))
+        }
         _ => path == name,
     }
 }

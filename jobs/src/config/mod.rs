@@ -11,6 +11,7 @@ mod job;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tolerances;
 mod units;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::output::nearest;
 
 use expand::Environment;
 pub use job::Parts;
+pub use tolerances::with_tolerances;
 
 use file::JobFile;
 use job::Place;
