@@ -228,6 +228,9 @@ pub struct Run {
     /// Read all that a run would, and commit nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Ask nothing of Coupa, and map all that the change log holds once more
+    #[arg(long, conflicts_with_all = ["resources", "full", "reconcile", "accept_deletes", "dry_run"])]
+    pub replay: bool,
     /// Print the summary as one JSON document on stdout
     #[arg(long)]
     pub json: bool,

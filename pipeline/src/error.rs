@@ -232,7 +232,7 @@ impl From<LoadError> for Error {
                 Error::wrap(Kind::Unavailable, Some(hint.to_string()), error)
             }
             LoadError::Schema { .. } => {
-                let hint = "the definitions changed since the lake was written: use the former definitions, or another lake.url";
+                let hint = "a definition gives this column another type than the lake has: use the former one, or give the new one another name; a table of `unified` or `report` can also be removed from the lake, and the next run makes it anew from the change log without asking Coupa";
                 Error::wrap(Kind::Invalid, Some(hint.to_string()), error)
             }
             LoadError::Commit { .. } | LoadError::File { .. } => {

@@ -57,6 +57,8 @@ pub struct RunOptions {
     pub accept_deletes: bool,
     /// Ask the source, write nothing.
     pub dry_run: bool,
+    /// Ask nothing of the source, and map all that the change log holds again.
+    pub replay: bool,
 }
 
 /// Asks a run to end at its next safe point.

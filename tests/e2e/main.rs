@@ -2,6 +2,7 @@
 
 mod cli;
 mod crash;
+mod evolution;
 mod identities;
 mod incremental;
 mod maintain;

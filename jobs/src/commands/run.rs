@@ -22,6 +22,7 @@ pub async fn run(args: &Run, overlay: Option<&Path>, world: &World) -> Ended {
         reconcile: args.reconcile,
         accept_deletes: args.accept_deletes,
         dry_run: args.dry_run,
+        replay: args.replay,
     };
     let stop = stop_on_signals();
     let mut exit = Exit::Done;

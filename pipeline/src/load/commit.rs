@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use chrono::{DateTime, Utc};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
@@ -53,9 +53,11 @@ pub struct Fence {
     pub epoch: i64,
 }
 
-/// Opens the table, creating it empty when it is not there yet.
+/// Opens the table, creating it empty when it is not there yet, and adding columns that it lacks.
 ///
-/// Errors: `LoadError::Schema` when a column of the lake has another type than `schema` says.
+/// A column that `schema` no longer has stays, and is null in new rows.
+/// Errors: `LoadError::Schema` when a column of the lake has another type than `schema` says, or lacks a member
+/// of a nested one.
 pub async fn ensure_table(
     lake: &Lake,
     name: &TableName,
@@ -64,19 +66,16 @@ pub async fn ensure_table(
     partition_column: Option<&str>,
 ) -> Result<Snapshot, LoadError> {
     if let Some(snapshot) = Snapshot::open(lake, name).await? {
-        check_schema(name, &snapshot.schema, schema)?;
-        return Ok(snapshot);
+        return match missing_columns(name, &snapshot.schema, schema)? {
+            missing if missing.is_empty() => Ok(snapshot),
+            missing => add_columns(snapshot, missing).await,
+        };
     }
     let wrong = |source: DeltaTableError| LoadError::Commit {
         table: name.to_string(),
         source: Box::new(source),
     };
-    let columns: StructType = schema
-        .try_into_kernel()
-        .map_err(|e: arrow::error::ArrowError| LoadError::Batch {
-            table: name.to_string(),
-            source: Box::new(e),
-        })?;
+    let columns = columns_of(name, schema)?;
     let handle = crate::catalog::table_handle(lake, name);
     let created = handle
         .create()
@@ -87,6 +86,44 @@ pub async fn ensure_table(
         .await
         .map_err(wrong)?;
     Ok(Snapshot::of(name, created)?)
+}
+
+fn columns_of(table: &TableName, schema: &Schema) -> Result<StructType, LoadError> {
+    schema
+        .try_into_kernel()
+        .map_err(|e: arrow::error::ArrowError| LoadError::Batch {
+            table: table.to_string(),
+            source: Box::new(e),
+        })
+}
+
+/// Adds columns by a commit of their own. Rows from before have null there; readers at work see the table as
+/// it was.
+async fn add_columns(snapshot: Snapshot, missing: Vec<FieldRef>) -> Result<Snapshot, LoadError> {
+    let columns = columns_of(&snapshot.name, &Schema::new(missing.clone()))?;
+    let added = snapshot
+        .table
+        .clone()
+        .add_columns()
+        .with_fields(columns.fields().cloned().collect::<Vec<_>>())
+        // As for all commits: whoever finds that the table has moved on looks at it anew.
+        .with_commit_properties(CommitProperties::default().with_max_retries(0))
+        .await;
+    match added {
+        Ok(table) => Ok(Snapshot::of(&snapshot.name, table)?),
+        Err(error) => {
+            // Another run may have added them, or this commit's answer was lost.
+            let newest = reload(&snapshot).await?;
+            let wanted = Schema::new(missing);
+            match missing_columns(&newest.name, &newest.schema, &wanted)?.is_empty() {
+                true => Ok(newest),
+                false => Err(LoadError::Commit {
+                    table: snapshot.name.to_string(),
+                    source: Box::new(error),
+                }),
+            }
+        }
+    }
 }
 
 /// Commits on top of `base`; with files to remove, only on exactly that version.
@@ -244,7 +281,13 @@ fn add_action(written: &WrittenFile, at: DateTime<Utc>) -> Action {
     })
 }
 
-fn check_schema(name: &TableName, found: &Schema, wanted: &Schema) -> Result<(), LoadError> {
+/// Columns of `wanted` that the table lacks and that may be null in the rows it has.
+fn missing_columns(
+    name: &TableName,
+    found: &Schema,
+    wanted: &Schema,
+) -> Result<Vec<FieldRef>, LoadError> {
+    let mut missing = Vec::new();
     for field in wanted.fields() {
         let mismatch = |found: String| LoadError::Schema {
             table: name.to_string(),
@@ -253,6 +296,7 @@ fn check_schema(name: &TableName, found: &Schema, wanted: &Schema) -> Result<(),
             wanted: field.data_type().to_string(),
         };
         match found.field_with_name(field.name()) {
+            Err(_) if field.is_nullable() => missing.push(field.clone()),
             Err(_) => return Err(mismatch("missing".to_string())),
             Ok(there) if !same_type(there.data_type(), field.data_type()) => {
                 return Err(mismatch(there.data_type().to_string()));
@@ -260,7 +304,7 @@ fn check_schema(name: &TableName, found: &Schema, wanted: &Schema) -> Result<(),
             Ok(_) => {}
         }
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// Equal but for nullability and the names that formats give to list items and map entries.

@@ -33,7 +33,7 @@ use self::refresh::{Refreshing, refresh_tables};
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
 use crate::job::{Event, Job, RunOptions, Stop};
-use crate::summary::{Outcome, Summary};
+use crate::summary::{Outcome, ResourceSummary, Summary};
 use crate::transform::check_mappings;
 
 /// Resources read side by side; requests are bounded by the instance's own limits.
@@ -113,35 +113,11 @@ async fn work(
     options: &RunOptions,
     around: &Surroundings<'_>,
 ) -> Result<Summary, Error> {
-    let resources = chosen_resources(job, schemas, options)?;
     let raw_schemas = raw_schemas(schemas);
-    let instance = match sign_in(job, &resources).await {
-        Ok(instance) => instance,
-        // One scope too many refuses the token for all. With what the client does have, the others
-        // are read, and the resource that lacks its scope says so.
-        Err(error) if error.kind == Kind::Invalid => sign_in(job, &[]).await.map_err(|_| error)?,
-        Err(error) => return Err(error),
+    let read = match options.replay {
+        true => Vec::new(),
+        false => read_source(job, schemas, lake, mark, options, around).await?,
     };
-    let references = References::default();
-    let reading = Reading {
-        job,
-        options,
-        schemas,
-        lake,
-        instance: &instance,
-        mark,
-        observe: around.observe,
-        stop: &around.stop,
-        references: &references,
-    };
-    let mut read: Vec<_> = futures::stream::iter(&resources)
-        .map(|resource| read_resource(&reading, resource))
-        .buffer_unordered(RESOURCES_AT_ONCE)
-        .collect()
-        .await;
-    fetch_missing(&reading, &resources, &mut read).await;
-    read.sort_by(|a, b| a.resource.cmp(&b.resource));
-
     let tables = if options.dry_run || around.stop.is_requested() {
         Vec::new()
     } else {
@@ -150,6 +126,7 @@ async fn work(
             schemas,
             raw_schemas: &raw_schemas,
             mark,
+            replay: options.replay,
             observe: around.observe,
             stop: &around.stop,
         })
@@ -184,6 +161,45 @@ async fn work(
     summary.remember_drift(earlier.map_or_else(Vec::new, |run| run.known_drift));
     summary.outcome = outcome(&summary, &around.stop);
     Ok(summary)
+}
+
+/// Reads what changed at the source into the change log, resource by resource.
+async fn read_source(
+    job: &Job,
+    schemas: &Schemas,
+    lake: &Lake,
+    mark: &RunMark,
+    options: &RunOptions,
+    around: &Surroundings<'_>,
+) -> Result<Vec<ResourceSummary>, Error> {
+    let resources = chosen_resources(job, schemas, options)?;
+    let instance = match sign_in(job, &resources).await {
+        Ok(instance) => instance,
+        // One scope too many refuses the token for all. With what the client does have, the others
+        // are read, and the resource that lacks its scope says so.
+        Err(error) if error.kind == Kind::Invalid => sign_in(job, &[]).await.map_err(|_| error)?,
+        Err(error) => return Err(error),
+    };
+    let references = References::default();
+    let reading = Reading {
+        job,
+        options,
+        schemas,
+        lake,
+        instance: &instance,
+        mark,
+        observe: around.observe,
+        stop: &around.stop,
+        references: &references,
+    };
+    let mut read: Vec<_> = futures::stream::iter(&resources)
+        .map(|resource| read_resource(&reading, resource))
+        .buffer_unordered(RESOURCES_AT_ONCE)
+        .collect()
+        .await;
+    fetch_missing(&reading, &resources, &mut read).await;
+    read.sort_by(|a, b| a.resource.cmp(&b.resource));
+    Ok(read)
 }
 
 /// Folder of the lake that keeps each run's summary.
@@ -222,6 +238,7 @@ pub async fn refresh(
         schemas,
         raw_schemas: &raw_schemas(schemas),
         mark,
+        replay: false,
         observe: &|_| {},
         stop: &Stop::default(),
     })

@@ -40,6 +40,8 @@ pub struct Refreshing<'a> {
     pub schemas: &'a Schemas,
     pub raw_schemas: &'a BTreeMap<String, SchemaRef>,
     pub mark: &'a RunMark,
+    /// Map everything again, not only what changed.
+    pub replay: bool,
     pub observe: &'a (dyn Fn(Event) + Send + Sync),
     pub stop: &'a Stop,
 }
@@ -380,7 +382,8 @@ async fn plan_work(
     // A changed mapping replays over everything that the log holds.
     let definition_id = consumed_id(&TableName::new("definition", "sql"));
     let definition = definition(feed);
-    let replay = !first && base.transaction(&definition_id).await? != Some(definition);
+    let changed = base.transaction(&definition_id).await? != Some(definition);
+    let replay = !first && (changed || run.replay);
     let added = match replay {
         true => Added::Unknown,
         false => added_since(base, driver, &consumed_id(&driver_name)).await?,
