@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pipeline::AsOf;
 use simulator::Faults;
 
 use crate::commands::PORT;
@@ -107,6 +108,9 @@ pub enum Command {
         unified.…, quarantine.…, report.…) and prints its rows as they come. Asks the lake alone, \
         not Coupa, and changes nothing.\n\n\
         \x20 spendlake query spendlake.toml \"SELECT status, COUNT(*) FROM unified.invoices GROUP BY status\"\n\
+        \x20 spendlake query spendlake.toml                       a prompt; \\d lists tables\n\
+        \x20 spendlake query spendlake.toml --describe unified.invoices\n\
+        \x20 spendlake query spendlake.toml \"SELECT COUNT(*) FROM unified.invoices\" --as-of 2026-03-01\n\
         \x20 spendlake query spendlake.toml -f spend.sql --format csv > spend.csv\n\
         \x20 spendlake query spendlake.toml -f spend.sql --format parquet --output spend.parquet"
     )]
@@ -323,16 +327,30 @@ pub struct Query {
     /// Job file
     #[arg(value_name = "JOB")]
     pub job: PathBuf,
-    /// The query
-    #[arg(
-        value_name = "SQL",
-        required_unless_present = "file",
-        conflicts_with = "file"
-    )]
+    /// The query, or \d, or \d TABLE; without one it is read from stdin, or asked for at a prompt
+    #[arg(value_name = "SQL", conflicts_with = "file")]
     pub sql: Option<String>,
     /// Read the query from a file
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// List the tables of the lake
+    #[arg(long, conflicts_with_all = ["sql", "file", "describe"])]
+    pub tables: bool,
+    /// List the columns of a table
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["sql", "file"])]
+    pub describe: Option<String>,
+    /// Read tables as of a version of theirs, a day or a time
+    #[arg(
+        long,
+        value_name = "VERSION|TIME",
+        long_help = "Read tables as they were: a version (12; of one table), a day (2026-03-01, its \
+            beginning in UTC) or a time (2026-03-01T08:30:00Z). Versions stay readable as long as \
+            `spendlake maintain --keep-days` keeps them."
+    )]
+    pub as_of: Option<AsOf>,
+    /// Put an apostrophe before texts that a spreadsheet would run as a formula; for csv
+    #[arg(long)]
+    pub escape_formulas: bool,
     /// How rows are written: csv has a header, json is one list of objects with amounts as text
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -141,6 +141,10 @@ impl From<CatalogError> for Error {
                 Some("set lake.url to a folder that can be written or to a bucket, such as s3://bucket/prefix".to_string()),
             ),
             CatalogError::Store { source, .. } => store_advice(source),
+            CatalogError::NotThere(_) => (
+                Kind::Invalid,
+                Some("ask for a later moment or version; `spendlake maintain --keep-days` says how long versions stay".to_string()),
+            ),
             CatalogError::Table { .. } => {
                 store_cause(&error).unwrap_or((Kind::Unavailable, None))
             }

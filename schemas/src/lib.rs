@@ -20,7 +20,7 @@ use std::path::Path;
 
 pub use column::{Column, ColumnKind};
 pub use error::{Problem, SchemaError};
-pub use report::Report;
+pub use report::{Default as ParameterDefault, Parameter, ParameterKind, Report, Value};
 pub use resource::{Field, Kind, Resource};
 pub use table::{Mapping, Partition, Refresh, Table, Words};
 

@@ -43,6 +43,13 @@ pub fn new_mapping_session(lake: Option<&Lake>) -> Result<SessionContext> {
     session(lake, SessionConfig::new().with_target_partitions(1))
 }
 
+/// A session for statements that people write: it knows where in the text each column stands.
+pub fn new_query_session(lake: Option<&Lake>) -> Result<SessionContext> {
+    let mut config = SessionConfig::new();
+    config.options_mut().sql_parser.collect_spans = true;
+    session(lake, config)
+}
+
 fn session(lake: Option<&Lake>, config: SessionConfig) -> Result<SessionContext> {
     let mut config = config
         .with_batch_size(BATCH_ROWS)
