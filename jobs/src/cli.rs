@@ -116,6 +116,18 @@ pub enum Command {
     )]
     Query(Query),
 
+    /// Answer a named question, or make a page of several
+    #[command(
+        long_about = "Answers one of the named questions in the definitions (`list` shows them with what each can be \
+        asked with), or makes a page of several: one HTML file with figures, charts, tables and the query \
+        behind each number, which needs no network. Asks the lake alone, not Coupa, and changes nothing.\n\n\
+        \x20 spendlake report spendlake.toml list\n\
+        \x20 spendlake report spendlake.toml spend                          writes spend.html\n\
+        \x20 spendlake report spendlake.toml spend --format csv --output spend-csv\n\
+        \x20 spendlake report spendlake.toml largest_suppliers --from 2026-01-01 --to 2026-07-01 --top 20"
+    )]
+    Report(Report),
+
     /// Join small files and remove those that no reader needs
     #[command(
         long_about = "Joins small files of every table of a job's lake, and removes files that no version \
@@ -365,6 +377,58 @@ pub enum Format {
     Csv,
     Json,
     Parquet,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// The report or page, or `list`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// First day that counts
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// First day that does not count any more
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+    /// Only documents in this currency, in their own amounts
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
+    /// Rows at most, where a report names the largest
+    #[arg(long, value_name = "N")]
+    pub top: Option<String>,
+    /// Any parameter of the report; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Read tables as of a day or a time
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<AsOf>,
+    /// html for pages and table for reports where nothing is said
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+    /// Write to a file, the tables of a page to a folder; - is stdout
+    #[arg(long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+}
+
+/// How a report is written; texts of csv that a spreadsheet would run get an apostrophe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Table,
+    Html,
+    Csv,
+    Json,
+    Parquet,
+}
+
+/// `name=value`
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE, as in share=0.8".into()),
+    }
 }
 
 #[derive(Debug, Subcommand)]

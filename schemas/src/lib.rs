@@ -8,6 +8,7 @@ mod column;
 mod document;
 mod error;
 mod files;
+mod page;
 mod report;
 mod resource;
 mod table;
@@ -20,6 +21,7 @@ use std::path::Path;
 
 pub use column::{Column, ColumnKind};
 pub use error::{Problem, SchemaError};
+pub use page::{Page, PagePart, PageSection, Show};
 pub use report::{Default as ParameterDefault, Parameter, ParameterKind, Report, Value};
 pub use resource::{Field, Kind, Resource};
 pub use table::{Mapping, Partition, Refresh, Table, Words};
@@ -32,6 +34,7 @@ pub struct Schemas {
     pub resources: BTreeMap<String, Resource>,
     pub tables: BTreeMap<String, Table>,
     pub reports: BTreeMap<String, Report>,
+    pub pages: BTreeMap<String, Page>,
     files: Files,
     fingerprint: String,
 }
@@ -70,6 +73,7 @@ impl Schemas {
             resources: read.resources,
             tables: read.tables,
             reports: read.reports,
+            pages: read.pages,
             files,
             fingerprint,
         })
