@@ -112,8 +112,11 @@ fn number(data: &Data, row: usize, column: usize) -> Option<f64> {
     data.cell(row, column)?.parse().ok()
 }
 
-/// `open_commitment` as `Open commitment`.
+/// `open_commitment` as `Open commitment`, `hhi` as `HHI`.
 pub fn heading(name: &str) -> String {
+    if ["hhi", "id", "uom"].contains(&name) {
+        return name.to_uppercase();
+    }
     let spaced = name.replace('_', " ");
     let mut letters = spaced.chars();
     match letters.next() {

@@ -29,8 +29,8 @@ pub enum Part {
 
 /// Rows of numbers that stand for themselves.
 ///
-/// The data's columns are found by name: `kpi` (what it is), `value`, `unit` (`currency`, `share`,
-/// `count`, `days`, `hours`; anything else is shown as it is), `numerator` and `denominator`.
+/// The data's columns are found by name: `kpi` (what it is), `value`, `unit` (a currency's
+/// code, `currency`, `share`, `count`, `days`, `hours`; anything else is shown as it is), `numerator` and `denominator`.
 #[derive(Clone, Debug)]
 pub struct Figures {
     pub data: Data,

@@ -16,6 +16,9 @@ pub fn shown(kind: ColumnKind, text: &str) -> String {
 pub fn figure(unit: &str, text: &str) -> String {
     match unit {
         "currency" => grouped(&rounded(text, 0)),
+        code if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+            format!("{} {code}", grouped(&rounded(text, 0)))
+        }
         "share" => percent(text),
         "count" => grouped(&rounded(text, 0)),
         "days" | "hours" => format!("{} {unit}", grouped(&rounded(text, 1))),
@@ -171,6 +174,7 @@ mod tests {
         for (unit, text, expected) in [
             ("currency", "1234567.50", "1,234,568"),
             ("currency", "-0.4", "0"),
+            ("EUR", "1234.5", "1,234 EUR"),
             ("days", "12.25", "12.2 days"),
             ("share", "0.99951", "100.0 %"),
             ("index", "1.0342", "1.0342"),

@@ -146,7 +146,8 @@ struct ShownSource<'a> {
 #[derive(Serialize)]
 struct ShownColumn {
     heading: String,
-    numeric: bool,
+    /// Its cells' class: numbers stand to the right, days in one line.
+    style: &'static str,
 }
 
 #[derive(Serialize)]
@@ -203,7 +204,11 @@ fn missing(data: &Data, column: &str) -> PageError {
 fn table<'a>(data: &'a Data, kind: &'static str, id: String) -> ShownPart<'a> {
     let columns = data.columns.iter().map(|column| ShownColumn {
         heading: heading(&column.name),
-        numeric: is_numeric(column.kind),
+        style: match column.kind {
+            ColumnKind::Text => "",
+            ColumnKind::Date => "date",
+            _ => "number",
+        },
     });
     let rows = data.rows.iter().map(|row| {
         let cells = row.iter().zip(&data.columns);
@@ -279,7 +284,10 @@ fn tiles(figures: &Figures) -> Result<Vec<Tile>, PageError> {
                 None => "\u{2013}".to_string(),
             },
             exact: value.map(number::without_zeros),
-            parts: parts.map(|(above, below)| format!("{above} of {below}")),
+            parts: parts.map(|(above, below)| match unit {
+                "share" => format!("{above} of {below}"),
+                _ => format!("{above} \u{f7} {below}"),
+            }),
         }
     };
     Ok(rows.into_iter().map(tile).collect())

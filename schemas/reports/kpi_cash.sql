@@ -44,9 +44,9 @@ rows AS (
                      CAST(on_time_amount AS DECIMAL(38, 9)), CAST(due_amount AS DECIMAL(38, 9)) FROM g
     UNION ALL SELECT 4, currency, 'Days beyond terms', 'days', divide_exact(late_weighted, due_amount),
                      CAST(late_weighted AS DECIMAL(38, 9)), CAST(due_amount AS DECIMAL(38, 9)) FROM g
-    UNION ALL SELECT 5, currency, 'Open commitment', 'currency', CAST(open_commitment AS DECIMAL(38, 9)), NULL, NULL FROM o
-    UNION ALL SELECT 6, currency, 'Accrual', 'currency', CAST(accrual AS DECIMAL(38, 9)), NULL, NULL FROM o
-    UNION ALL SELECT 7, currency, 'Payables', 'currency', CAST(balance AS DECIMAL(38, 9)), NULL, NULL FROM b
+    UNION ALL SELECT 5, currency, 'Open commitment', currency AS unit, CAST(open_commitment AS DECIMAL(38, 9)), NULL, NULL FROM o
+    UNION ALL SELECT 6, currency, 'Accrual', currency AS unit, CAST(accrual AS DECIMAL(38, 9)), NULL, NULL FROM o
+    UNION ALL SELECT 7, currency, 'Payables', currency AS unit, CAST(balance AS DECIMAL(38, 9)), NULL, NULL FROM b
 )
 SELECT kpi || ' (' || COALESCE(currency, '?') || ')' AS kpi, unit, value, numerator, denominator
 FROM rows

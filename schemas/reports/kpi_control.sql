@@ -21,7 +21,8 @@
 --   to date = this_month: First day that does not count any more.
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 WITH s AS (
-    SELECT connection_id, channel, vendor_key, commodity_id, contract_id, purchase_order_line_id, match_status, spend_date,
+    SELECT connection_id, channel, vendor_key, commodity_name, contract_id, purchase_order_line_id, match_status, spend_date,
+           COALESCE($currency, reporting_currency) AS spend_currency,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
     FROM report.spend_lines
     WHERE state = 'counted' AND spend_date >= $from AND spend_date < $to
@@ -39,10 +40,10 @@ marked AS (
       ON p.connection_id = s.connection_id AND p.order_line_id = s.purchase_order_line_id
 ),
 covered AS (
-    SELECT DISTINCT connection_id, commodity_id FROM marked WHERE is_on_contract AND commodity_id IS NOT NULL
+    SELECT DISTINCT commodity_name FROM marked WHERE is_on_contract
 ),
 sums AS (
-    SELECT COALESCE(SUM(m.spend), 0) AS spend, COUNT(*) AS lines, COUNT(m.spend) AS lines_with_amount,
+    SELECT COALESCE(MAX(m.spend_currency), 'currency') AS unit, COALESCE(SUM(m.spend), 0) AS spend, COUNT(*) AS lines, COUNT(m.spend) AS lines_with_amount,
            COALESCE(SUM(m.spend) FILTER (WHERE m.is_invoice_line), 0) AS invoiced,
            COALESCE(SUM(m.spend) FILTER (WHERE m.purchase_order_line_id IS NOT NULL AND m.is_invoice_line), 0) AS po,
            COALESCE(SUM(m.spend) FILTER (WHERE m.match_status = 'unbacked'), 0) AS unbacked,
@@ -50,9 +51,9 @@ sums AS (
            COALESCE(SUM(m.spend) FILTER (WHERE m.is_on_contract OR m.is_ordered_before), 0) AS managed,
            COALESCE(SUM(m.spend) FILTER (WHERE m.is_ordered_before), 0) AS ordered_before,
            COALESCE(SUM(m.spend) FILTER (WHERE m.match_status = 'unbacked'
-               OR NOT m.is_on_contract AND covered.commodity_id IS NOT NULL), 0) AS maverick
+               OR NOT m.is_on_contract AND covered.commodity_name IS NOT NULL), 0) AS maverick
     FROM marked m
-    LEFT JOIN covered ON covered.connection_id = m.connection_id AND covered.commodity_id = m.commodity_id
+    LEFT JOIN covered ON covered.commodity_name = m.commodity_name
 ),
 invoices AS (
     SELECT COUNT(*) AS live, COUNT(*) FILTER (WHERE backing = 'no_po') AS no_po,
@@ -85,7 +86,7 @@ ratios AS (
     UNION ALL SELECT 12, 'Expense lines in policy', CAST(kept AS DECIMAL(38, 9)), CAST(lines AS DECIMAL(38, 9)) FROM expenses
 ),
 rows AS (
-    SELECT 1 AS place, 'Spend' AS kpi, 'currency' AS unit, CAST(spend AS DECIMAL(38, 9)) AS value,
+    SELECT 1 AS place, 'Spend' AS kpi, unit, CAST(spend AS DECIMAL(38, 9)) AS value,
            CAST(NULL AS DECIMAL(38, 9)) AS numerator, CAST(NULL AS DECIMAL(38, 9)) AS denominator FROM sums
     UNION ALL SELECT 2, 'Lines without a rate', 'count', CAST(lines - lines_with_amount AS DECIMAL(38, 9)), NULL, NULL FROM sums
     UNION ALL SELECT place, kpi, 'share' AS unit, divide_exact(numerator, denominator) AS value, numerator, denominator FROM ratios

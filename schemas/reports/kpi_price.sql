@@ -22,6 +22,6 @@ g AS (
 rows AS (
     SELECT 1 AS place, 'Price variance rate (' || po_currency || ')' AS kpi, 'share' AS unit,
            divide_exact(variance, ordered) AS value, CAST(variance AS DECIMAL(38, 9)) AS numerator, CAST(ordered AS DECIMAL(38, 9)) AS denominator FROM g
-    UNION ALL SELECT 2, 'Overpaid (' || po_currency || ')', 'currency', CAST(overpaid AS DECIMAL(38, 9)), NULL, NULL FROM g
+    UNION ALL SELECT 2, 'Overpaid (' || po_currency || ')', po_currency, CAST(overpaid AS DECIMAL(38, 9)), NULL, NULL FROM g
 )
 SELECT kpi, unit, value, numerator, denominator FROM rows ORDER BY place, kpi

@@ -13,7 +13,7 @@
 --   to date = this_month: First day that does not count any more.
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 WITH s AS (
-    SELECT vendor_key, commodity_id, invoice_id,
+    SELECT vendor_key, commodity_name, invoice_id, COALESCE($currency, reporting_currency) AS spend_currency,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
     FROM report.spend_lines
     WHERE state = 'counted' AND spend_date >= $from AND spend_date < $to
@@ -53,11 +53,12 @@ e AS (
 ),
 c AS (
     SELECT COUNT(*) AS categories, COUNT(*) FILTER (WHERE suppliers = 1) AS single
-    FROM (SELECT commodity_id, COUNT(DISTINCT vendor_key) AS suppliers FROM s
-          WHERE commodity_id IS NOT NULL GROUP BY commodity_id)
+    FROM (SELECT commodity_name, COUNT(DISTINCT vendor_key) AS suppliers FROM s
+          WHERE commodity_name IS NOT NULL GROUP BY commodity_name)
 ),
 t AS (
-    SELECT COALESCE(SUM(spend), 0) AS spend, COALESCE(SUM(spend) FILTER (WHERE commodity_id IS NOT NULL), 0) AS classified,
+    SELECT COALESCE(MAX(spend_currency), 'currency') AS unit,
+           COALESCE(SUM(spend), 0) AS spend, COALESCE(SUM(spend) FILTER (WHERE commodity_name IS NOT NULL), 0) AS classified,
            COALESCE(SUM(spend) FILTER (WHERE invoice_id IS NOT NULL), 0) AS invoiced, COUNT(DISTINCT invoice_id) AS invoices
     FROM s
 ),
@@ -77,6 +78,6 @@ rows AS (
     UNION ALL SELECT 5, 'Supplier concentration (HHI)', 'index', round_half_even(hhi), NULL, NULL FROM p
     UNION ALL SELECT 7, 'New suppliers', 'count', CAST(new_ones AS DECIMAL(38, 9)), NULL, NULL FROM e
     UNION ALL SELECT 8, 'Lost suppliers', 'count', CAST(lost AS DECIMAL(38, 9)), NULL, NULL FROM e
-    UNION ALL SELECT 10, 'Average invoice', 'currency', divide_exact(invoiced, invoices), CAST(invoiced AS DECIMAL(38, 9)), CAST(invoices AS DECIMAL(38, 9)) FROM t
+    UNION ALL SELECT 10, 'Average invoice', unit, divide_exact(invoiced, invoices), CAST(invoiced AS DECIMAL(38, 9)), CAST(invoices AS DECIMAL(38, 9)) FROM t
 )
 SELECT kpi, unit, value, numerator, denominator FROM rows ORDER BY place

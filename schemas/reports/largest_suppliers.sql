@@ -9,21 +9,18 @@
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 --   top int = 25: Rows at most.
 WITH s AS (
-    SELECT connection_id, vendor_id, vendor_key, commodity_id, invoice_id,
+    SELECT vendor_name, vendor_key, commodity_name, invoice_id,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
     FROM report.spend_lines
     WHERE state = 'counted' AND spend_date >= $from AND spend_date < $to
       AND ($currency IS NULL OR currency = $currency)
 ),
 names AS (
-    SELECT s.vendor_key, MIN(c.name) AS name
-    FROM (SELECT DISTINCT connection_id, vendor_id, vendor_key FROM s) s
-    JOIN unified.contacts c ON c.connection_id = s.connection_id AND c.id = s.vendor_id
-    GROUP BY s.vendor_key
+    SELECT vendor_key, MIN(vendor_name) AS name FROM s GROUP BY vendor_key
 ),
 g AS (
     SELECT vendor_key, SUM(spend) AS spend, COUNT(DISTINCT invoice_id) AS invoices,
-           COUNT(DISTINCT commodity_id) AS categories
+           COUNT(DISTINCT commodity_name) AS categories
     FROM s
     GROUP BY vendor_key
 ),

@@ -9,7 +9,7 @@
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 --   top int = 20: Rows at most.
 WITH s AS (
-    SELECT connection_id, commodity_id, vendor_key, spend_date >= $from AS is_now,
+    SELECT commodity_name, vendor_key, spend_date >= $from AS is_now,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
     FROM report.spend_lines
     WHERE state = 'counted'
@@ -18,12 +18,11 @@ WITH s AS (
       AND ($currency IS NULL OR currency = $currency)
 ),
 g AS (
-    SELECT COALESCE(n.name, '(none)') AS category,
+    SELECT COALESCE(commodity_name, '(none)') AS category,
            COALESCE(SUM(spend) FILTER (WHERE is_now), 0) AS spend,
            COALESCE(SUM(spend) FILTER (WHERE NOT is_now), 0) AS year_before,
            COUNT(DISTINCT vendor_key) FILTER (WHERE is_now) AS suppliers
     FROM s
-    LEFT JOIN unified.commodities n ON n.connection_id = s.connection_id AND n.id = s.commodity_id
     GROUP BY 1
 )
 SELECT category, spend, divide_exact(spend, SUM(spend) OVER ()) AS share, year_before,

@@ -9,7 +9,7 @@
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 --   top int = 20: Rows at most.
 WITH s AS (
-    SELECT connection_id, department_id, vendor_key, spend_date >= $from AS is_now,
+    SELECT department_name, vendor_key, spend_date >= $from AS is_now,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
     FROM report.spend_lines
     WHERE state = 'counted'
@@ -18,12 +18,11 @@ WITH s AS (
       AND ($currency IS NULL OR currency = $currency)
 ),
 g AS (
-    SELECT COALESCE(n.name, '(none)') AS department,
+    SELECT COALESCE(department_name, '(none)') AS department,
            COALESCE(SUM(spend) FILTER (WHERE is_now), 0) AS spend,
            COALESCE(SUM(spend) FILTER (WHERE NOT is_now), 0) AS year_before,
            COUNT(DISTINCT vendor_key) FILTER (WHERE is_now) AS suppliers
     FROM s
-    LEFT JOIN unified.departments n ON n.connection_id = s.connection_id AND n.id = s.department_id
     GROUP BY 1
 )
 SELECT department, spend, divide_exact(spend, SUM(spend) OVER ()) AS share, year_before,

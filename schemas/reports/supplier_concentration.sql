@@ -10,18 +10,17 @@
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 --   top int = 25: Rows at most.
 WITH s AS (
-    SELECT connection_id, vendor_key, commodity_id,
+    SELECT vendor_key, commodity_name,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
     FROM report.spend_lines
     WHERE state = 'counted' AND spend_date >= $from AND spend_date < $to
       AND ($currency IS NULL OR currency = $currency)
 ),
 g AS (
-    SELECT COALESCE(c.name, '(none)') AS category, s.vendor_key, SUM(s.spend) AS spend
+    SELECT COALESCE(commodity_name, '(none)') AS category, vendor_key, SUM(spend) AS spend
     FROM s
-    LEFT JOIN unified.commodities c ON c.connection_id = s.connection_id AND c.id = s.commodity_id
     GROUP BY 1, 2
-    HAVING SUM(s.spend) > 0
+    HAVING SUM(spend) > 0
 ),
 t AS (
     SELECT category, spend, divide_exact(spend, SUM(spend) OVER (PARTITION BY category)) AS share FROM g

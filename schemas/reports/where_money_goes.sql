@@ -9,7 +9,7 @@
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 --   top int = 100: Rows at most.
 WITH s AS (
-    SELECT connection_id, commodity_id, department_id, vendor_id, vendor_key, spend_date >= $from AS is_now,
+    SELECT commodity_name, department_name, vendor_name, vendor_key, spend_date >= $from AS is_now,
            to_char(CASE WHEN spend_date >= $from THEN spend_date
                         ELSE spend_date + INTERVAL '12 months' END, '%Y-%m') AS month,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
@@ -20,19 +20,15 @@ WITH s AS (
       AND ($currency IS NULL OR currency = $currency)
 ),
 names AS (
-    SELECT s.vendor_key, MIN(c.name) AS name
-    FROM (SELECT DISTINCT connection_id, vendor_id, vendor_key FROM s) s
-    JOIN unified.contacts c ON c.connection_id = s.connection_id AND c.id = s.vendor_id
-    GROUP BY s.vendor_key
+    SELECT vendor_key, MIN(vendor_name) AS name FROM s GROUP BY vendor_key
 ),
 g AS (
-    SELECT s.month, COALESCE(c.name, '(none)') AS category, COALESCE(d.name, '(none)') AS department,
+    SELECT s.month, COALESCE(s.commodity_name, '(none)') AS category,
+           COALESCE(s.department_name, '(none)') AS department,
            COALESCE(names.name, s.vendor_key, '(none)') AS supplier,
            COALESCE(SUM(s.spend) FILTER (WHERE is_now), 0) AS spend,
            COALESCE(SUM(s.spend) FILTER (WHERE NOT is_now), 0) AS year_before
     FROM s
-    LEFT JOIN unified.commodities c ON c.connection_id = s.connection_id AND c.id = s.commodity_id
-    LEFT JOIN unified.departments d ON d.connection_id = s.connection_id AND d.id = s.department_id
     LEFT JOIN names ON names.vendor_key = s.vendor_key
     GROUP BY 1, 2, 3, 4
 )

@@ -9,25 +9,21 @@
 --   currency text = null: Only documents in this currency, in their own amounts; null is all, in the reporting currency.
 --   top int = 50: Rows at most.
 WITH s AS (
-    SELECT connection_id, vendor_id, vendor_key, department_id, account_code, invoice_id, match_status,
+    SELECT vendor_name, vendor_key, department_name, account_code, invoice_id, match_status,
            CASE WHEN $currency IS NULL THEN amount ELSE amount_doc END AS spend
     FROM report.spend_lines
     WHERE state = 'counted' AND spend_date >= $from AND spend_date < $to
       AND ($currency IS NULL OR currency = $currency)
 ),
 names AS (
-    SELECT s.vendor_key, MIN(c.name) AS name
-    FROM (SELECT DISTINCT connection_id, vendor_id, vendor_key FROM s) s
-    JOIN unified.contacts c ON c.connection_id = s.connection_id AND c.id = s.vendor_id
-    GROUP BY s.vendor_key
+    SELECT vendor_key, MIN(vendor_name) AS name FROM s GROUP BY vendor_key
 ),
 g AS (
-    SELECT COALESCE(names.name, s.vendor_key, '(none)') AS supplier, COALESCE(d.name, '(none)') AS department,
+    SELECT COALESCE(names.name, s.vendor_key, '(none)') AS supplier, COALESCE(s.department_name, '(none)') AS department,
            COALESCE(s.account_code, '(none)') AS account, COUNT(DISTINCT s.invoice_id) AS invoices,
            SUM(s.spend) AS spend
     FROM s
     LEFT JOIN names ON names.vendor_key = s.vendor_key
-    LEFT JOIN unified.departments d ON d.connection_id = s.connection_id AND d.id = s.department_id
     WHERE s.match_status = 'unbacked'
     GROUP BY 1, 2, 3
 )

@@ -22,12 +22,14 @@ pub(crate) struct Files(BTreeMap<String, String>);
 pub(crate) struct Definitions {
     pub resources: BTreeMap<String, Resource>,
     pub tables: BTreeMap<String, Table>,
+    pub report_tables: BTreeMap<String, Table>,
     pub reports: BTreeMap<String, Report>,
     pub pages: BTreeMap<String, Page>,
 }
 
 const LAYOUT: &str = "definitions are coupa/<name>.toml, coupa/<name>.sample.json, \
-    unified/common.toml, unified/<table>/<file>, reports/<name>.sql and pages/<name>.toml";
+    unified/common.toml, unified/<table>/<file>, report/common.toml, report/<table>/<file>, \
+    reports/<name>.sql and pages/<name>.toml";
 
 impl Files {
     pub(crate) fn embedded() -> Files {
@@ -58,6 +60,14 @@ impl Files {
         let digest = hash.finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// A fingerprint of definitions, and of words that stand in the place of some of theirs.
+pub(crate) fn fingerprint_with(fingerprint: &str, name: &str, text: &str) -> String {
+    let mut changed = BTreeMap::new();
+    changed.insert(fingerprint.to_owned(), String::new());
+    changed.insert(name.to_owned(), text.to_owned());
+    Files(changed).fingerprint()
 }
 
 fn lay_over(
@@ -105,22 +115,14 @@ pub(crate) fn read(files: &Files) -> Result<Definitions, SchemaError> {
             Err(problem) => problems.push(problem),
         }
     }
-    let common = match sorted.common.map(table::read_common).transpose() {
-        Ok(common) => common.unwrap_or_default(),
-        // Without the common columns every contract would fail for the same reason.
-        Err(fault) => {
-            problems.push(fault.of("unified/common.toml"));
-            return Err(SchemaError { problems });
-        }
-    };
-    let mut tables = BTreeMap::new();
-    let sources = sorted.sources();
-    for (name, files) in &sorted.tables {
-        match table::read(name, files, &common, &sources) {
-            Ok(table) => drop(tables.insert((*name).to_owned(), table)),
-            Err(problem) => problems.push(problem),
-        }
-    }
+    let unified = names_of("unified", &sorted.unified);
+    let coupa = sorted.resources.keys().map(|name| format!("coupa.{name}"));
+    let mapped = coupa.chain(unified.iter().cloned()).collect();
+    let tables = read_layer("unified", &sorted.unified, &mapped, &mut problems)?;
+    // Reports are made of what is unified, and of each other: never of one source's own words.
+    let reported = names_of("report", &sorted.report);
+    let reported = reported.into_iter().chain(unified).collect();
+    let report_tables = read_layer("report", &sorted.report, &reported, &mut problems)?;
     let mut reports = BTreeMap::new();
     for (name, text) in &sorted.reports {
         match report::read(name, text) {
@@ -140,6 +142,7 @@ pub(crate) fn read(files: &Files) -> Result<Definitions, SchemaError> {
     Ok(Definitions {
         resources,
         tables,
+        report_tables,
         reports,
         pages,
     })
@@ -149,19 +152,49 @@ pub(crate) fn read(files: &Files) -> Result<Definitions, SchemaError> {
 struct Sorted<'a> {
     /// Definition and sample.
     resources: BTreeMap<&'a str, (Option<&'a str>, Option<&'a str>)>,
-    common: Option<&'a str>,
-    tables: BTreeMap<&'a str, BTreeMap<&'a str, &'a str>>,
+    unified: Layer<'a>,
+    report: Layer<'a>,
     reports: BTreeMap<&'a str, &'a str>,
     pages: BTreeMap<&'a str, &'a str>,
 }
 
-impl Sorted<'_> {
-    /// Everything a mapping may be driven by.
-    fn sources(&self) -> BTreeSet<String> {
-        let coupa = self.resources.keys().map(|name| format!("coupa.{name}"));
-        let unified = self.tables.keys().map(|name| format!("unified.{name}"));
-        coupa.chain(unified).collect()
+/// The files of one layer of tables.
+#[derive(Default)]
+struct Layer<'a> {
+    common: Option<&'a str>,
+    /// By table, then by name within its folder.
+    tables: BTreeMap<&'a str, BTreeMap<&'a str, &'a str>>,
+}
+
+fn names_of(layer: &str, files: &Layer<'_>) -> Vec<String> {
+    let names = files.tables.keys();
+    names.map(|name| format!("{layer}.{name}")).collect()
+}
+
+/// Reads the tables of one layer; `sources` is everything that their mappings may be driven by.
+fn read_layer(
+    layer: &str,
+    files: &Layer<'_>,
+    sources: &BTreeSet<String>,
+    problems: &mut Vec<Problem>,
+) -> Result<BTreeMap<String, Table>, SchemaError> {
+    let common = match files.common.map(table::read_common).transpose() {
+        Ok(common) => common.unwrap_or_default(),
+        // Without the common columns every contract would fail for the same reason.
+        Err(fault) => {
+            problems.push(fault.of(&format!("{layer}/common.toml")));
+            let problems = std::mem::take(problems);
+            return Err(SchemaError { problems });
+        }
+    };
+    let mut tables = BTreeMap::new();
+    for (name, files) in &files.tables {
+        match table::read(layer, name, files, &common, sources) {
+            Ok(table) => drop(tables.insert((*name).to_owned(), table)),
+            Err(problem) => problems.push(problem),
+        }
     }
+    Ok(tables)
 }
 
 fn sort<'a>(files: &'a Files, problems: &mut Vec<Problem>) -> Sorted<'a> {
@@ -170,9 +203,18 @@ fn sort<'a>(files: &'a Files, problems: &mut Vec<Problem>) -> Sorted<'a> {
         let parts: Vec<&str> = path.split('/').collect();
         let named = |name: &str| is_snake_case(name);
         match parts[..] {
-            ["unified", "common.toml"] => sorted.common = Some(text),
-            ["unified", table, file] if named(table) => {
-                sorted.tables.entry(table).or_default().insert(file, text);
+            [layer @ ("unified" | "report"), ref below @ ..] => {
+                let layer = match layer {
+                    "unified" => &mut sorted.unified,
+                    _ => &mut sorted.report,
+                };
+                match *below {
+                    ["common.toml"] => layer.common = Some(text),
+                    [table, file] if named(table) => {
+                        layer.tables.entry(table).or_default().insert(file, text);
+                    }
+                    _ => problems.push(Fault::whole(LAYOUT).of(path)),
+                }
             }
             ["coupa", file] => match file.split_once('.') {
                 Some((name, "toml")) if named(name) => {

@@ -32,7 +32,11 @@ use files::Files;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schemas {
     pub resources: BTreeMap<String, Resource>,
+    /// The tables of the layer `unified`.
     pub tables: BTreeMap<String, Table>,
+    /// The tables of the layer `report`, made from `unified`.
+    pub report_tables: BTreeMap<String, Table>,
+    /// Named questions over the tables.
     pub reports: BTreeMap<String, Report>,
     pub pages: BTreeMap<String, Page>,
     files: Files,
@@ -56,6 +60,47 @@ impl Schemas {
         Schemas::read(Files::embedded().overlaid(dir)?)
     }
 
+    /// A table that we make, by its layer (`unified` or `report`) and name.
+    pub fn table(&self, layer: &str, name: &str) -> Option<&Table> {
+        match layer {
+            "unified" => self.tables.get(name),
+            "report" => self.report_tables.get(name),
+            _ => None,
+        }
+    }
+
+    /// Every table that we make, those of `unified` first.
+    pub fn made_tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.values().chain(self.report_tables.values())
+    }
+
+    /// The table of words `name` with other rows: what a job says instead of the definitions.
+    ///
+    /// Errors: text that is no CSV, or has other columns than the one in its place; `file` names it there.
+    pub fn with_words(mut self, name: &str, text: &str, file: &str) -> Result<Self, SchemaError> {
+        let tables = self
+            .tables
+            .values_mut()
+            .chain(self.report_tables.values_mut());
+        let mut replaced = false;
+        for table in tables {
+            for words in table.words.iter_mut().filter(|words| words.name == name) {
+                table::replace_words(words, text).map_err(|fault| SchemaError {
+                    problems: vec![fault.of(file)],
+                })?;
+                replaced = true;
+            }
+        }
+        if replaced {
+            self.fingerprint = files::fingerprint_with(&self.fingerprint, name, text);
+            return Ok(self);
+        }
+        let fault = error::Fault::whole(format!("there is no table of words `{name}`"));
+        Err(SchemaError {
+            problems: vec![fault.of(file)],
+        })
+    }
+
     /// SHA-256 in hex over all files, sorted by path: equal if and only if the definitions are.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -72,6 +117,7 @@ impl Schemas {
         Ok(Schemas {
             resources: read.resources,
             tables: read.tables,
+            report_tables: read.report_tables,
             reports: read.reports,
             pages: read.pages,
             files,

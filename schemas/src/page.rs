@@ -143,3 +143,41 @@ fn check(part: &PagePart, entries: &Entries, line: usize) -> Result<(), Fault> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "# What it is for.\ntitle = \"Spend\"\n[[sections]]\ntitle = \"First\"\n\
+        [[sections.parts]]\nreport = \"by_month\"\nshow = \"stack\"\nx = \"month\"\ny = [\"spend\"]\nby = \"channel\"\n";
+
+    #[test]
+    fn a_page_is_sections_of_reports() {
+        let page = read("spend", FILE, &["by_month"]).expect("reads");
+        assert_eq!(
+            (page.title.as_str(), page.doc.as_str()),
+            ("Spend", "What it is for.")
+        );
+        let part = &page.sections[0].parts[0];
+        assert_eq!((part.show, part.x.as_str()), (Show::Stack, "month"));
+        assert_eq!(part.by.as_deref(), Some("channel"));
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_refused() {
+        for (from, to, complaint) in [
+            ("by_month", "by_moth", "did you mean \"by_month\"?"),
+            ("stack", "pie", "unknown show"),
+            ("x = \"month\"\n", "", "\"x\" is missing"),
+            ("y = [\"spend\"]\n", "", "a chart needs y"),
+            ("[\"spend\"]", "[\"spend\", \"lines\"]", "has one y"),
+            ("\"stack\"", "\"table\"", "has no meaning"),
+            ("by = \"channel\"", "only = [\"a\"]", "has no meaning"),
+            ("# What it is for.\n", "", "begins with a comment"),
+        ] {
+            let file = FILE.replacen(from, to, 1);
+            let fault = read("spend", &file, &["by_month"]).expect_err(complaint);
+            assert!(fault.what.contains(complaint), "{}", fault.what);
+        }
+    }
+}

@@ -118,3 +118,49 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "-- Spend by vendor\n--\n-- What is counted,\n-- in sentences.\n--\n-- Parameters\n\
+        --   from date = year_ago: First day.\n--   top int = 20: Rows at most.\n\
+        SELECT 1 WHERE $from < DATE '2026-01-01' LIMIT $top -- not $this\n";
+
+    #[test]
+    fn the_comment_says_what_a_report_is() {
+        let report = read("by_vendor", FILE).expect("reads");
+        assert_eq!(report.title, "Spend by vendor");
+        assert_eq!(report.definition, "What is counted,\nin sentences.");
+        let names: Vec<_> = report.parameters.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["from", "top"]);
+        assert!(report.query().starts_with("SELECT 1"), "{}", report.query());
+        assert_eq!(
+            report.parameter("tops").expect_err("unknown"),
+            "unknown parameter \"tops\", did you mean \"top\"?"
+        );
+    }
+
+    #[test]
+    fn parameters_and_placeholders_agree() {
+        for (file, line, complaint) in [
+            ("SELECT 1".to_owned(), Some(1), "begins with a comment"),
+            (
+                FILE.replace("$top", "$topp"),
+                Some(9),
+                "did you mean \"top\"?",
+            ),
+            (FILE.replace("LIMIT $top", ""), None, "\"top\" is not used"),
+            (FILE.replace("top int", "from int"), Some(8), "named twice"),
+            (
+                FILE.replace("int = 20:", "int 20"),
+                Some(8),
+                "not of the form",
+            ),
+        ] {
+            let fault = read("by_vendor", &file).expect_err(complaint);
+            assert!(fault.what.contains(complaint), "{}", fault.what);
+            assert_eq!(fault.line, line, "{complaint}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! A unified table: its contract, and the mappings and word tables that fulfil it.
+//! A table that we make: its contract, and the mappings and word tables that fulfil it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,9 +6,11 @@ use crate::column::{self, Column, ColumnKind, Structs};
 use crate::document::{self, Entries, Node, is_snake_case};
 use crate::error::{Fault, Problem, unknown};
 
-/// One table of the unified layer, as the folder `unified/<name>/` describes it.
+/// One table of a layer that we make, as the folder `<layer>/<name>/` describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
+    /// Where it lies: `unified`, what the source says in our words, or `report`, made from `unified`.
+    pub layer: String,
     pub name: String,
     pub doc: String,
     /// Columns that name a row.
@@ -62,7 +64,7 @@ pub struct Words {
     pub text: String,
 }
 
-/// What `unified/common.toml` gives to every table.
+/// What `<layer>/common.toml` gives to every table of the layer.
 #[derive(Default)]
 pub(crate) struct Common {
     columns: Vec<Column>,
@@ -100,18 +102,19 @@ pub(crate) fn read_common(text: &str) -> Result<Common, Fault> {
 
 /// Reads a table's folder: `files` by their name within it. `sources` are all drivers there are.
 pub(crate) fn read(
+    layer: &str,
     name: &str,
     files: &BTreeMap<&str, &str>,
     common: &Common,
     sources: &BTreeSet<String>,
 ) -> Result<Table, Problem> {
-    let path = |file: &str| format!("unified/{name}/{file}");
+    let path = |file: &str| format!("{layer}/{name}/{file}");
     let text = files.get("contract.toml").ok_or_else(|| {
-        Fault::whole("a table's folder has a contract.toml").of(&format!("unified/{name}"))
+        Fault::whole("a table's folder has a contract.toml").of(&format!("{layer}/{name}"))
     })?;
     let contract = |fault: Fault| fault.of(&path("contract.toml"));
     let root = document::parse(text).map_err(contract)?;
-    let mut table = read_contract(name, &root, common).map_err(contract)?;
+    let mut table = read_contract(layer, name, &root, common).map_err(contract)?;
     for (file, text) in files {
         let read = match file.rsplit_once('.') {
             _ if *file == "contract.toml" => Ok(()),
@@ -131,7 +134,7 @@ pub(crate) fn read(
     Ok(table)
 }
 
-fn read_contract(name: &str, root: &Entries, common: &Common) -> Result<Table, Fault> {
+fn read_contract(layer: &str, name: &str, root: &Entries, common: &Common) -> Result<Table, Fault> {
     root.only(&KEYS)?;
     let structs = column::read_structs(root.get("structs"), &common.structs)?;
     let fields = root.need("fields")?;
@@ -154,6 +157,7 @@ fn read_contract(name: &str, root: &Entries, common: &Common) -> Result<Table, F
         None => None,
     };
     Ok(Table {
+        layer: layer.to_owned(),
         name: name.to_owned(),
         doc: root.need_text("doc")?,
         key,
@@ -218,7 +222,7 @@ fn read_partition(columns: &[Column], node: Option<&Node>) -> Result<Option<Part
     }
 }
 
-fn read_words(table: &str, stem: &str, text: &str) -> Result<Words, Fault> {
+pub(crate) fn read_words(table: &str, stem: &str, text: &str) -> Result<Words, Fault> {
     if !is_snake_case(stem) {
         return Err(Fault::whole("the file's name is not in snake case"));
     }
@@ -333,5 +337,19 @@ fn set_refresh(mappings: &mut [Mapping], node: &Node) -> Result<(), Fault> {
             }
         };
     }
+    Ok(())
+}
+
+/// Gives a table of words other rows of the same columns.
+pub(crate) fn replace_words(words: &mut Words, text: &str) -> Result<(), Fault> {
+    // The name was found good when the definitions were read.
+    let read = read_words("job", "words", text)?;
+    let header = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
+    let (wanted, found) = (header(&words.text), header(text));
+    if wanted != found {
+        let what = format!("the columns are {wanted}, found {found}");
+        return Err(Fault::at(1, what));
+    }
+    words.text = read.text;
     Ok(())
 }

@@ -76,11 +76,17 @@ fn export(schemas: &Schemas, dir: &Path) -> Ended {
 fn names(schemas: &Schemas) -> Vec<(String, &str)> {
     let resources = schemas.resources.values();
     let resources = resources.map(|one| (format!("coupa.{}", one.name), one.doc.as_str()));
-    let tables = schemas.tables.values();
-    let tables = tables.map(|one| (format!("unified.{}", one.name), one.doc.as_str()));
+    let tables = schemas.made_tables();
+    let tables = tables.map(|one| (format!("{}.{}", one.layer, one.name), one.doc.as_str()));
     let reports = schemas.reports.values();
     let reports = reports.map(|one| (format!("report.{}", one.name), one.doc.as_str()));
-    resources.chain(tables).chain(reports).collect()
+    let pages = schemas.pages.values();
+    let pages = pages.map(|one| (format!("page.{}", one.name), one.doc.as_str()));
+    resources
+        .chain(tables)
+        .chain(reports)
+        .chain(pages)
+        .collect()
 }
 
 /// Whether the file at `path` is part of the definition `name`; a sample is no definition.
@@ -88,7 +94,10 @@ fn belongs(path: &str, name: &str) -> bool {
     match name.split_once('.') {
         Some(("coupa", resource)) => path == format!("coupa/{resource}.toml"),
         Some(("unified", table)) => path.starts_with(&format!("unified/{table}/")),
-        Some(("report", report)) => path == format!("reports/{report}.sql"),
+        Some(("report", name)) => {
+            path == format!("reports/{name}.sql") || path.starts_with(&format!("report/{name}/"))
+        }
+        Some(("page", page)) => path == format!("pages/{page}.toml"),
         _ => path == name,
     }
 }

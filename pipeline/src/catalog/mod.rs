@@ -15,7 +15,8 @@ pub use files::DataFiles;
 pub use functions::round_half_even;
 pub use lake::{Lake, LakeSettings, TableName};
 pub use session::{
-    new_mapping_session, new_query_session, new_session, referenced_tables, register_schemas,
+    new_mapping_session, new_query_session, new_report_session, new_session, referenced_tables,
+    register_schemas,
 };
 pub use snapshot::{AddedFiles, CONNECTION_COLUMN, DataFile, KEPT_ROWS, Snapshot};
 pub(crate) use snapshot::{failed as table_failed, table_handle};

@@ -18,6 +18,10 @@ use super::{Lake, TableName, functions};
 const BATCH_ROWS: usize = 1_024;
 /// Queries spill to disk beyond this.
 const MEMORY_BYTES: usize = 192 << 20;
+/// What a report's mapping may use: it joins and sorts whole tables, in narrow rows.
+const REPORT_MEMORY_BYTES: usize = 1 << 30;
+/// Rows a batch of such a mapping; its rows are narrow.
+const REPORT_BATCH_ROWS: usize = 8_192;
 const CATALOG: &str = "spendlake";
 /// The schemas a query may name.
 pub const LAYERS: [&str; 7] = [
@@ -32,7 +36,11 @@ pub const LAYERS: [&str; 7] = [
 
 /// A session with our functions, bounded memory, and the lake's store when there is one.
 pub fn new_session(lake: Option<&Lake>) -> Result<SessionContext> {
-    session(lake, SessionConfig::new())
+    session(
+        lake,
+        SessionConfig::new().with_batch_size(BATCH_ROWS),
+        MEMORY_BYTES,
+    )
 }
 
 /// A session that works through its input in one stream.
@@ -40,19 +48,31 @@ pub fn new_session(lake: Option<&Lake>) -> Result<SessionContext> {
 /// Mappings move wide rows past narrow ones; dealing them out to several partitions would copy each row
 /// and hold batches for every one of them. Their work is spread by running several streams instead.
 pub fn new_mapping_session(lake: Option<&Lake>) -> Result<SessionContext> {
-    session(lake, SessionConfig::new().with_target_partitions(1))
+    let config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(1);
+    session(lake, config, MEMORY_BYTES)
 }
 
 /// A session for statements that people write: it knows where in the text each column stands.
 pub fn new_query_session(lake: Option<&Lake>) -> Result<SessionContext> {
-    let mut config = SessionConfig::new();
+    let mut config = SessionConfig::new().with_batch_size(BATCH_ROWS);
     config.options_mut().sql_parser.collect_spans = true;
-    session(lake, config)
+    session(lake, config, MEMORY_BYTES)
 }
 
-fn session(lake: Option<&Lake>, config: SessionConfig) -> Result<SessionContext> {
+/// A session for mappings that join and sort whole tables of narrow rows: all cores, larger batches.
+pub fn new_report_session(lake: Option<&Lake>) -> Result<SessionContext> {
+    let config = SessionConfig::new().with_batch_size(REPORT_BATCH_ROWS);
+    session(lake, config, REPORT_MEMORY_BYTES)
+}
+
+fn session(
+    lake: Option<&Lake>,
+    config: SessionConfig,
+    memory_bytes: usize,
+) -> Result<SessionContext> {
     let mut config = config
-        .with_batch_size(BATCH_ROWS)
         .with_default_catalog_and_schema(CATALOG, "unified")
         .with_information_schema(true);
     let options = config.options_mut();
@@ -67,7 +87,7 @@ fn session(lake: Option<&Lake>, config: SessionConfig) -> Result<SessionContext>
     options.optimizer.max_passes = 1;
     options.execution.time_zone = Some("UTC".to_string());
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
         .build_arc()?;
     if let Some(lake) = lake {
         runtime.register_object_store(lake.store_url().as_ref(), lake.store());

@@ -188,6 +188,31 @@ impl Snapshot {
         Ok(Some(commits))
     }
 
+    /// Whether rows came or went after `version` (`None`: ever). Files that were only joined do not count.
+    ///
+    /// True when the log no longer tells.
+    pub async fn changed_since(&self, version: Option<u64>) -> Result<bool, CatalogError> {
+        let first = version.map_or(0, |v| v + 1);
+        let log_store = self.table.log_store();
+        for version in first..=self.version {
+            let entry = log_store.read_commit_entry(version).await;
+            let Some(bytes) = entry.map_err(|e| failed(&self.name, e))? else {
+                return Ok(true);
+            };
+            let actions = get_actions(version, &bytes).map_err(|e| failed(&self.name, e))?;
+            let moves = |action: &Action| match action {
+                Action::Add(add) => add.data_change,
+                Action::Remove(remove) => remove.data_change,
+                _ => false,
+            };
+            if actions.iter().any(moves) {
+                return Ok(true);
+            }
+        }
+        // A table that was made anew has forgotten what it was consumed up to.
+        Ok(version.is_some_and(|version| version > self.version))
+    }
+
     /// Metadata of the newest commits, newest first.
     pub async fn history(
         &self,

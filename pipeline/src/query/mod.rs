@@ -1,6 +1,7 @@
 //! Ad-hoc SQL over the lake's tables, as last committed or as of an earlier moment.
 
 mod listing;
+mod plan;
 mod wrong;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::catalog::{
 use crate::error::{Error, Kind};
 
 pub use listing::{ColumnListing, TableListing, describe, list_tables, tables};
+pub use plan::check_reports;
 use wrong::{no_table, wrong_statement};
 
 /// Layers that a query may read.

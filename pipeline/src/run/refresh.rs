@@ -1,4 +1,4 @@
-//! Brings the unified tables up to what the change log holds, table by table.
+//! Brings the unified tables up to what the change log holds, table by table, and the reports up to those.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
@@ -44,7 +44,7 @@ pub struct Refreshing<'a> {
     pub stop: &'a Stop,
 }
 
-/// Refreshes every unified table from what changed since its last commit.
+/// Refreshes every unified table, and then every report table, from what changed since its last commit.
 ///
 /// A table that fails is reported in its summary, and so are those that read it: what they look up
 /// would be missing, and nothing would bring it later.
@@ -52,21 +52,21 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
     let (mut snapshots, mut unreadable) = open_all(run).await;
     let mut summaries = Vec::new();
     let mut failed: BTreeSet<TableName> = unreadable.keys().cloned().collect();
-    for name in refresh_order(run.schemas)? {
+    for table in refresh_order(run.schemas)? {
         if run.stop.is_requested() {
             break;
         }
-        let table = &run.schemas.tables[&name];
+        let qualified = TableName::new(&table.layer, &table.name);
         let tell = |state| {
             (run.observe)(Event::Table {
-                name: name.clone(),
+                name: told_name(&qualified),
                 state,
             })
         };
         tell(TableState::Started);
         let started = Instant::now();
         let mut summary = TableSummary {
-            table: format!("unified.{name}"),
+            table: qualified.to_string(),
             version: 0,
             inserted: 0,
             updated: 0,
@@ -76,7 +76,6 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
             seconds: 0.0,
             error: None,
         };
-        let qualified = TableName::new("unified", &name);
         let refreshed = match unreadable.remove(&qualified) {
             Some(error) => Err(error),
             None => match reads_failed(table, &failed)? {
@@ -87,7 +86,7 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
         match refreshed {
             Ok(()) => tell(TableState::Done),
             Err(error) => {
-                failed.insert(qualified);
+                failed.insert(qualified.clone());
                 summary.error = Some(Problem::from(&error));
                 tell(TableState::Failed);
             }
@@ -96,6 +95,14 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
         summaries.push(summary);
     }
     Ok(summaries)
+}
+
+/// A table's name as progress shows it: those of `unified` are the many, and go by their bare name.
+fn told_name(name: &TableName) -> String {
+    match name.layer.as_str() {
+        "unified" => name.name.clone(),
+        _ => name.to_string(),
+    }
 }
 
 /// Why a table can not be refreshed now: one that its mappings look into has failed.
@@ -113,8 +120,9 @@ fn reads_failed(table: &Table, failed: &BTreeSet<TableName>) -> Result<Option<Er
                 &read.layer
             };
             let read = TableName::new(layer, read.name);
-            if read != TableName::new("unified", &table.name) && failed.contains(&read) {
-                let text = format!("unified.{} waits for {read}, which failed", table.name);
+            let own = TableName::new(&table.layer, &table.name);
+            if read != own && failed.contains(&read) {
+                let text = format!("{own} waits for {read}, which failed");
                 return Ok(Some(Error::new(Kind::Unavailable, text).with_hint(
                     "nothing of it was changed; the next run refreshes both",
                 )));
@@ -135,9 +143,8 @@ async fn open_all(
         .map(|name| TableName::new("coupa", name));
     let tables = run
         .schemas
-        .tables
-        .keys()
-        .map(|name| TableName::new("unified", name));
+        .made_tables()
+        .map(|table| TableName::new(&table.layer, &table.name));
     let mut snapshots = BTreeMap::new();
     let mut unreadable = BTreeMap::new();
     let mut opened = futures::stream::iter(logs.chain(tables))
@@ -166,7 +173,7 @@ async fn refresh_table(
     snapshots: &mut BTreeMap<TableName, Snapshot>,
     summary: &mut TableSummary,
 ) -> Result<(), Error> {
-    let name = TableName::new("unified", &table.name);
+    let name = TableName::new(&table.layer, &table.name);
     let partition = table.partition.as_ref().map(|_| MONTH_COLUMN);
     let schema = table_schema(table);
     let snapshot = ensure_table(run.lake, &name, &table.doc, &schema, partition).await?;
@@ -225,7 +232,12 @@ async fn refresh_feed(
         snapshots,
     };
     let base = &snapshots[name];
-    let Some(work) = plan_work(run, &layers, feed, base).await? else {
+    let work = if feed.is_report() {
+        plan_report(run, &layers, feed, base).await?
+    } else {
+        plan_work(run, &layers, feed, base).await?
+    };
+    let Some(work) = work else {
         return Ok(None);
     };
     let table = feed.table;
@@ -243,7 +255,8 @@ async fn refresh_feed(
         } else {
             Vec::new()
         },
-        whole: (feed.mapping.refresh == Refresh::Full)
+        // Without changes only progress is committed: no rows come, and none are gone for that.
+        whole: (feed.mapping.refresh == Refresh::Full && !work.changes.is_empty())
             .then(|| (feed.mapping.name.clone(), connection.clone())),
         file_prefix: format!("{}-{}", run.mark.run_id, &run.schemas.fingerprint()[..8]),
     };
@@ -302,6 +315,48 @@ fn ahead<T: Send + 'static>(
         }
         None
     })
+}
+
+/// A report is made anew, whole, when rows of any table that it reads came or went; what it then brings
+/// is compared with what is there, so only rows that differ are written.
+async fn plan_report(
+    run: &Refreshing<'_>,
+    layers: &Layers<'_>,
+    feed: Feed<'_>,
+    base: &Snapshot,
+) -> Result<Option<Work>, Error> {
+    if !layers.snapshots.contains_key(&feed.driver()) {
+        return Ok(None);
+    }
+    let consumed_id = |source: &TableName| {
+        let connection = &run.mark.connection;
+        format!("spendlake/{connection}/{}/{source}", feed.mapping.name)
+    };
+    let definition_id = consumed_id(&TableName::new("definition", "sql"));
+    let definition = report_definition(run.schemas, feed)?;
+    let mut changed = base.transaction(&definition_id).await? != Some(definition);
+    let mut progress = vec![(definition_id, definition)];
+    let mut behind = 0;
+    for source in feed.reads()? {
+        let Some(source) = layers.snapshots.get(&source) else {
+            continue;
+        };
+        let id = consumed_id(&source.name);
+        let consumed = base.transaction(&id).await?;
+        let version = consumed.and_then(|version| u64::try_from(version).ok());
+        changed = changed || source.changed_since(version).await?;
+        behind = behind.max(source.version as i64 - consumed.unwrap_or(0));
+        progress.push((id, source.version as i64));
+    }
+    Ok((changed || behind > EMPTY_COMMITS).then(|| Work {
+        changes: if changed {
+            vec![Changes::All]
+        } else {
+            Vec::new()
+        },
+        ids: Vec::new(),
+        progress,
+    }))
 }
 
 async fn plan_work(
@@ -425,6 +480,20 @@ async fn plan_work(
     Ok(Some(work))
 }
 
+/// The same for a report, whose words may stand beside another table.
+fn report_definition(schemas: &Schemas, feed: Feed<'_>) -> Result<i64, Error> {
+    let mut hash = Sha256::new();
+    hash.update(&feed.mapping.sql);
+    let reads = feed.reads()?;
+    for words in schemas.made_tables().flat_map(|table| &table.words) {
+        if reads.contains(&TableName::new("words", &words.name)) {
+            hash.update(&words.name);
+            hash.update(&words.text);
+        }
+    }
+    Ok(number(hash))
+}
+
 /// A number that changes with anything that a mapping's rows depend on beside the data.
 fn definition(feed: Feed<'_>) -> i64 {
     let mut hash = Sha256::new();
@@ -437,6 +506,10 @@ fn definition(feed: Feed<'_>) -> i64 {
         hash.update(&words.name);
         hash.update(&words.text);
     }
+    number(hash)
+}
+
+fn number(hash: Sha256) -> i64 {
     let digest = hash.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);

@@ -2,55 +2,48 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::Schemas;
+use schemas::{Schemas, Table};
 
 use super::TransformError;
 use crate::catalog::{TableName, new_session, referenced_tables};
 
-/// Names of all unified tables, those read by others first.
-pub fn refresh_order(schemas: &Schemas) -> Result<Vec<String>, TransformError> {
+/// All tables that are made, those read by others first.
+pub fn refresh_order(schemas: &Schemas) -> Result<Vec<&Table>, TransformError> {
     let ctx = new_session(None).map_err(crate::catalog::CatalogError::from)?;
-    let mut waits_for: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (name, table) in &schemas.tables {
+    let mut waits_for: BTreeMap<TableName, BTreeSet<TableName>> = BTreeMap::new();
+    for table in schemas.made_tables() {
+        let own = TableName::new(&table.layer, &table.name);
         let mut reads = BTreeSet::new();
         for mapping in &table.mappings {
             for sql in std::iter::once(&mapping.sql).chain(mapping.when.values()) {
                 let tables =
                     referenced_tables(&ctx, sql).map_err(|source| TransformError::Plan {
-                        mapping: format!("{name}/{}", mapping.name),
+                        mapping: format!("{}/{}", table.name, mapping.name),
                         source: Box::new(source),
                     })?;
-                reads.extend(tables.into_iter().filter_map(|read| unified(read, name)));
+                // A table that reads itself sees it as last committed, which is no circle.
+                reads.extend(tables.into_iter().filter(|read| *read != own));
             }
         }
-        waits_for.insert(name, reads);
+        waits_for.insert(own, reads);
     }
-    let mut order: Vec<String> = Vec::new();
+    let mut order: Vec<TableName> = Vec::new();
     while order.len() < waits_for.len() {
-        let ready: Vec<&str> = waits_for
-            .iter()
-            .filter(|(name, _)| !order.iter().any(|done| done == *name))
-            .filter(|(_, reads)| {
-                reads
-                    .iter()
-                    .all(|read| order.contains(read) || !waits_for.contains_key(read.as_str()))
-            })
-            .map(|(name, _)| *name)
+        let left = waits_for.iter().filter(|(name, _)| !order.contains(name));
+        let is_done = |read: &TableName| order.contains(read) || !waits_for.contains_key(read);
+        let ready: Vec<TableName> = left
+            .clone()
+            .filter(|(_, reads)| reads.iter().all(is_done))
+            .map(|(name, _)| name.clone())
             .collect();
         if ready.is_empty() {
-            let stuck: Vec<_> = waits_for
-                .keys()
-                .filter(|name| !order.iter().any(|done| done == *name))
-                .copied()
-                .collect();
+            let stuck: Vec<_> = left.map(|(name, _)| name.name.as_str()).collect();
             return Err(TransformError::Circle(stuck.join(", ")));
         }
-        order.extend(ready.into_iter().map(str::to_string));
+        order.extend(ready);
     }
-    Ok(order)
-}
-
-/// A table that reads itself sees it as last committed, which is no circle.
-fn unified(read: TableName, own: &str) -> Option<String> {
-    (read.layer == "unified" && read.name != own).then_some(read.name)
+    let tables = order.iter();
+    Ok(tables
+        .filter_map(|name| schemas.table(&name.layer, &name.name))
+        .collect())
 }

@@ -13,6 +13,9 @@ use super::source::{Changes, Layers};
 use super::{TransformError, refresh_order};
 use crate::catalog::Lake;
 
+/// Layers that a report's mapping may read.
+const REPORT_READS: [&str; 3] = ["unified", "report", "words"];
+
 /// Plans all mappings and compares their columns with their contracts.
 ///
 /// Returns every problem found, not only the first.
@@ -32,7 +35,7 @@ pub async fn check_mappings(
         raw_schemas,
         snapshots: &BTreeMap::new(),
     };
-    for table in schemas.tables.values() {
+    for table in schemas.made_tables() {
         for mapping in &table.mappings {
             let feed = Feed { table, mapping };
             if let Err(problem) = check(&layers, feed).await {
@@ -44,6 +47,17 @@ pub async fn check_mappings(
 }
 
 async fn check(layers: &Layers<'_>, feed: Feed<'_>) -> Result<(), TransformError> {
+    if feed.is_report()
+        && let Some(read) = feed
+            .reads()?
+            .iter()
+            .find(|read| !REPORT_READS.contains(&read.layer.as_str()))
+    {
+        return Err(TransformError::Contract {
+            mapping: feed.label(),
+            problem: format!("it reads {read}; a report is made of unified tables alone"),
+        });
+    }
     let planned = stamped(layers, feed, &Changes::All)
         .await
         .map_err(|source| TransformError::Plan {

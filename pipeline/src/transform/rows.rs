@@ -1,5 +1,6 @@
 //! Runs one mapping over some records of its driver.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, RecordBatch};
@@ -14,6 +15,7 @@ use datafusion::logical_expr::{Expr, col, lit, when};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::DataFrame;
+use datafusion::scalar::ScalarValue;
 use futures::{Stream, StreamExt};
 use schemas::{Mapping, Refresh, Table};
 use sha2::{Digest, Sha256};
@@ -21,7 +23,10 @@ use sha2::{Digest, Sha256};
 use super::TransformError;
 use super::contract::{MONTH_COLUMN, table_schema};
 use super::source::{Changes, Layers, Words, resource_of};
-use crate::catalog::{DataFile, TableName, new_mapping_session, referenced_tables};
+use crate::catalog::{
+    CatalogError, DataFile, TableName, new_mapping_session, new_report_session, new_session,
+    referenced_tables,
+};
 
 /// Grows when the meaning of the unified columns changes.
 const SCHEMA_VERSION: i32 = 1;
@@ -43,6 +48,20 @@ impl Feed<'_> {
     pub fn driver(&self) -> TableName {
         TableName::parse(&self.mapping.source)
             .unwrap_or_else(|| TableName::new("coupa", &self.mapping.source))
+    }
+
+    /// Whether its rows are made of other tables of ours, whole, and not of one driver's records.
+    pub fn is_report(&self) -> bool {
+        self.table.layer == "report"
+    }
+
+    /// Every table that the mapping's query names, the driver among them.
+    pub fn reads(&self) -> Result<BTreeSet<TableName>, TransformError> {
+        let ctx = new_session(None).map_err(CatalogError::from)?;
+        referenced_tables(&ctx, &self.mapping.sql).map_err(|source| TransformError::Plan {
+            mapping: self.label(),
+            source: Box::new(source),
+        })
     }
 }
 
@@ -141,7 +160,11 @@ pub(super) async fn stamped(
     feed: Feed<'_>,
     changes: &Changes,
 ) -> QueryResult<DataFrame> {
-    let ctx = new_mapping_session(Some(layers.lake))?;
+    let ctx = if feed.is_report() {
+        new_report_session(Some(layers.lake))?
+    } else {
+        new_mapping_session(Some(layers.lake))?
+    };
     let driver = feed.driver();
     let words = Words::of_feed(feed);
     for name in referenced_tables(&ctx, &feed.mapping.sql)? {
@@ -195,6 +218,10 @@ fn stamp(
     remote_object: &str,
     feed: &Feed<'_>,
 ) -> QueryResult<Expr> {
+    // Rows of a report have many records behind them; theirs is a hash of the row, filled in at the end.
+    if feed.is_report() && column == "_content_hash" {
+        return Ok(lit(ScalarValue::Binary(None)));
+    }
     let lineage = |member: &str| get_field(col("_lineage"), member);
     let deleted = || lineage("op").eq(lit("delete"));
     Ok(match column {

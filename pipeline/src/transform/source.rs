@@ -143,7 +143,8 @@ impl Layers<'_> {
         if name.layer == "coupa" {
             return self.raw_schemas.get(&name.name).map(|raw| log_schema(raw));
         }
-        self.schemas.tables.get(&name.name).map(table_schema)
+        let table = self.schemas.table(&name.layer, &name.name);
+        table.map(table_schema)
     }
 
     /// Registers a table that a mapping reads but is not driven by.
@@ -162,7 +163,7 @@ impl Layers<'_> {
                 let log = TableName::new("coupa", &name.name);
                 newest(self.scan(ctx, &log, None, words)?)?.filter(col("_op").eq(lit("upsert")))?
             }
-            "unified" => self.scan(ctx, name, None, words)?,
+            "unified" | "report" => self.scan(ctx, name, None, words)?,
             "words" => self.words(ctx, name)?,
             _ => return Ok(()),
         };
@@ -249,8 +250,7 @@ impl Layers<'_> {
     fn words(&self, ctx: &SessionContext, name: &TableName) -> Result<DataFrame> {
         let words = self
             .schemas
-            .tables
-            .values()
+            .made_tables()
             .flat_map(|table| &table.words)
             .find(|words| words.name == name.name)
             .ok_or_else(|| DataFusionError::Plan(format!("there is no table {name}")))?;

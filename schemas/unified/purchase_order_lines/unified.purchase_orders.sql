@@ -36,6 +36,7 @@ SELECT
     line['reporting_total'] AS reporting_total,
     line['need_by_date'] AS need_by_date,
     line['match_type'] AS match_type,
+    line['is_receipt_required'] AS is_receipt_required,
     line['quantity_received'] AS quantity_received,
     line['amount_received'] AS amount_received,
     line['quantity_invoiced'] AS quantity_invoiced,

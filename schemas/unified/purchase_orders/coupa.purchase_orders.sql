@@ -117,6 +117,7 @@ mapped AS (
             'need_by_date', t['line']['need_by_date'],
             'status', t['status'],
             'match_type', t['line']['match_type'],
+            'is_receipt_required', t['line']['receipt_required'],
             'quantity_received', CASE WHEN t['type'] = 'quantity' THEN t['line']['received'] END,
             'amount_received', CASE
                 WHEN t['type'] = 'amount' THEN t['line']['received']

@@ -46,7 +46,7 @@ spend_lines = table("report.spend_lines")
 matches = table("report.po_invoice_match")
 invoice_matches = table("report.invoice_match")
 positions = {row["order_line_id"]: row for row in table("report.po_line_position")}
-contacts, commodities, departments = by_id("unified.contacts"), by_id("unified.commodities"), by_id("unified.departments")
+contacts, departments = by_id("unified.contacts"), by_id("unified.departments")
 contracts, items, orders = by_id("unified.contracts"), by_id("unified.items"), by_id("unified.purchase_orders")
 requisitions, order_lines = by_id("unified.purchase_order_requisitions"), by_id("unified.purchase_order_lines")
 invoices, terms = by_id("unified.invoices"), by_id("unified.payment_terms")
@@ -82,9 +82,17 @@ def name_of(rows, key):
 
 
 def supplier(key):
-    """The first, by letter, of the names that the group's lines of the period carry."""
-    names = [contacts[l["vendor_id"]]["name"] for l in spend_lines if l["vendor_key"] == key and l["vendor_id"] in contacts]
+    """The first, by letter, of the names under which the group has billed."""
+    names = [l["vendor_name"] for l in spend_lines if l["vendor_key"] == key and l["vendor_name"]]
     return min(names) if names else key
+
+
+def category(l):
+    return l["commodity_name"] or "(none)"
+
+
+def department(l):
+    return l["department_name"] or "(none)"
 
 
 def groups(rows, *keys):
@@ -144,9 +152,7 @@ write("spend_by_month", ["month", "channel", "spend", "lines"], rows)
 
 # spend by category and by department, with the year before
 before = [l for l in counted if YEAR[0] <= l["spend_date"] < YEAR[1]]
-for report, label, column, names in [("spend_by_category", "category", "commodity_id", commodities),
-                                     ("spend_by_department", "department", "department_id", departments)]:
-    named = lambda l: name_of(names, l[column])
+for report, label, named in [("spend_by_category", "category", category), ("spend_by_department", "department", department)]:
     now, then = groups(period, named), groups(before, named)
     everything = sum((zero(l["amount"]) for l in period), ZERO)
     head = [label, "spend", "share", "year_before", "change_rate", "suppliers"]
@@ -163,7 +169,7 @@ for report, label, column, names in [("spend_by_category", "category", "commodit
 head = ["month", "category", "department", "supplier", "spend", "month_share", "year_before", "change"]
 def place(l, shift):
     month = str(l["spend_date"].replace(year=l["spend_date"].year + shift))[:7]
-    return (month, name_of(commodities, l["commodity_id"]), name_of(departments, l["department_id"]), supplier(l["vendor_key"]))
+    return (month, category(l), department(l), supplier(l["vendor_key"]))
 now, then = groups(period, lambda l: place(l, 0)), groups(before, lambda l: place(l, 1))
 cells = {key[0]: (zero(total(l["amount"] for l in now.get(key, []))), zero(total(l["amount"] for l in then.get(key, []))))
          for key in set(now) | set(then)}
@@ -182,16 +188,16 @@ for spend, key, g in ranked:
     running += zero(spend)
     years = {l["spend_date"].year for l in counted if l["vendor_key"] == key}
     rows.append((supplier(key), spend, over(spend, everything), over(running, everything),
-                 len({l["invoice_id"] for l in g if l["invoice_id"]}), len({l["commodity_id"] for l in g if l["commodity_id"]}), len(years)))
+                 len({l["invoice_id"] for l in g if l["invoice_id"]}), len({l["commodity_name"] for l in g if l["commodity_name"]}), len(years)))
 write("largest_suppliers", head[:-1], rows)
 
 # concentration of each category
 head = ["category", "suppliers", "spend", "largest_share", "hhi"]
 rows = []
-for (category,), g in groups(period, lambda l: name_of(commodities, l["commodity_id"])).items():
+for (named,), g in groups(period, category).items():
     sums = [s for s in (total(l["amount"] for l in v) for v in groups(g, "vendor_key").values()) if s is not None and s > 0]
     shares = [over(s, sum(sums)) for s in sums]
-    rows.append((category, len(sums), sum(sums), max(shares), nine(10000 * sum(nine(s * s) for s in shares))))
+    rows.append((named, len(sums), sum(sums), max(shares), nine(10000 * sum(nine(s * s) for s in shares))))
 write("supplier_concentration", head, sorted(as_dicts(head, rows), key=down("spend", "category")))
 
 # the tail
@@ -215,7 +221,7 @@ head = ["supplier", "department", "account", "invoices", "spend", "share"]
 unbacked = [l for l in period if l["match_status"] == "unbacked"]
 everything = total(l["amount"] for l in unbacked)
 rows = []
-for key, g in groups(unbacked, lambda l: supplier(l["vendor_key"]), lambda l: name_of(departments, l["department_id"]),
+for key, g in groups(unbacked, lambda l: supplier(l["vendor_key"]), department,
                      lambda l: l["account_code"] or "(none)").items():
     spend = total(l["amount"] for l in g)
     rows.append((*key, len({l["invoice_id"] for l in g}), spend, over(spend, everything)))
@@ -240,13 +246,13 @@ write("orders_after_invoice", head, sorted(as_dicts(head, rows), key=down("value
 def on_contract(l):
     contract = contracts.get(l["contract_id"])
     return bool(contract and not contract["is_terminated"] and contract["start_date"] <= l["spend_date"] <= contract["end_date"])
-covered = {l["commodity_id"] for l in period if on_contract(l) and l["commodity_id"]}
-outside = [l for l in period if not on_contract(l) and l["commodity_id"] in covered]
+covered = {l["commodity_name"] for l in period if on_contract(l) and l["commodity_name"]}
+outside = [l for l in period if not on_contract(l) and l["commodity_name"] in covered]
 head = ["category", "supplier", "department", "lines", "spend", "share"]
 everything = total(l["amount"] for l in outside)
 rows = [(*key, len(g), total(l["amount"] for l in g), over(total(l["amount"] for l in g), everything))
-        for key, g in groups(outside, lambda l: name_of(commodities, l["commodity_id"]), lambda l: supplier(l["vendor_key"]),
-                             lambda l: name_of(departments, l["department_id"])).items()]
+        for key, g in groups(outside, category, lambda l: supplier(l["vendor_key"]),
+                             department).items()]
 write("off_contract", head, sorted(as_dicts(head, rows), key=down("spend", "category", "supplier", "department")))
 
 # lines that are held
@@ -439,7 +445,7 @@ def ahead(l):
     return bool(position and position["order_date"] <= l["spend_date"])
 expenses = [e for e in table("unified.expense_lines") if FROM <= e["expense_date"] < TO]
 write("kpi_control", KPI, [
-    plain("Spend", "currency", everything),
+    plain("Spend", "EUR", everything),
     plain("Lines without a rate", "count", D(sum(l["amount"] is None for l in period))),
     share("PO coverage by value", amount(lambda l: l["match_status"] and l["purchase_order_line_id"]), invoiced),
     share("PO coverage by count", sum(D(1) if i["backing"] == "po" else D("0.5") if i["backing"] == "mixed" else ZERO for i in live), len(live)),
@@ -447,7 +453,7 @@ write("kpi_control", KPI, [
     share("No-PO invoice rate by value", amount(lambda l: l["match_status"] == "unbacked"), invoiced),
     share("After-the-fact order rate", len(billed_late), len(billed)),
     share("On-contract spend", amount(on_contract), everything),
-    share("Maverick spend", amount(lambda l: l["match_status"] == "unbacked" or not on_contract(l) and l["commodity_id"] in covered), everything),
+    share("Maverick spend", amount(lambda l: l["match_status"] == "unbacked" or not on_contract(l) and l["commodity_name"] in covered), everything),
     share("Managed spend", amount(lambda l: on_contract(l) or ahead(l)), everything),
     share("Ordered in advance", amount(ahead), everything),
     share("Expense lines in policy", sum(not e["is_over_limit"] for e in expenses), len(expenses)),
@@ -477,13 +483,13 @@ rows = []
 for (currency,), g in sorted(compared.items()):
     rows.append(share(f"Price variance rate ({currency})", sum(m["price_variance"] for m in g), sum(m["po_price"] * m["qty_consumed"] for m in g)))
 for (currency,), g in sorted(compared.items()):
-    rows.append(plain(f"Overpaid ({currency})", "currency", sum((m["price_variance"] for m in g if m["price_variance"] > 0), ZERO)))
+    rows.append(plain(f"Overpaid ({currency})", currency, sum((m["price_variance"] for m in g if m["price_variance"] > 0), ZERO)))
 write("kpi_price", KPI, rows)
 
 spenders = groups(period, "vendor_key")
 sums = [r[0] for r in positive]
 shares = [over(s, sum(sums)) for s in sums]
-classes = groups([l for l in period if l["commodity_id"]], "commodity_id")
+classes = groups([l for l in period if l["commodity_name"]], "commodity_name")
 first_day = {k: min(l["spend_date"] for l in g) for (k,), g in groups(counted, "vendor_key").items()}
 year_ago = {l["vendor_key"] for l in counted if dt.date(2025, 1, 1) <= l["spend_date"] < FROM}
 of_invoices, numbers = amount(lambda l: l["invoice_id"]), {l["invoice_id"] for l in period if l["invoice_id"]}
@@ -497,8 +503,8 @@ write("kpi_structure", KPI, [
     plain("New suppliers", "count", D(sum(FROM <= day < TO for day in first_day.values()))),
     plain("Lost suppliers", "count", D(len(year_ago - {k for (k,) in spenders}))),
     share("One-time suppliers", sum(len({l["invoice_id"] for l in g if l["invoice_id"]}) == 1 for g in spenders.values()), len(spenders)),
-    ("Average invoice", "currency", over(of_invoices, len(numbers)), of_invoices, D(len(numbers))),
-    share("Classified spend", amount(lambda l: l["commodity_id"]), everything),
+    ("Average invoice", "EUR", over(of_invoices, len(numbers)), of_invoices, D(len(numbers))),
+    share("Classified spend", amount(lambda l: l["commodity_name"]), everything),
 ])
 
 rows = []
@@ -513,8 +519,8 @@ for (currency,), g in groups(paid, "currency").items():
              (3, currency, "On-time payment by value", "share", over(good_money, due_money), good_money, due_money),
              (4, currency, "Days beyond terms", "days", over(late_money, due_money), late_money, due_money)]
 for (currency,), g in groups(positions.values(), "currency").items():
-    rows += [(5, currency, "Open commitment", "currency", sum(p["open_commitment"] for p in g), None, None),
-             (6, currency, "Accrual", "currency", sum(p["received_not_invoiced"] for p in g), None, None)]
+    rows += [(5, currency, "Open commitment", currency, sum(p["open_commitment"] for p in g), None, None),
+             (6, currency, "Accrual", currency, sum(p["received_not_invoiced"] for p in g), None, None)]
 for (currency,), g in groups([i for i in invoices.values() if i["status"] == "authorised" and i["payment_status"] != "paid"], "currency").items():
-    rows.append((7, currency, "Payables", "currency", sum(i["balance"] for i in g), None, None))
+    rows.append((7, currency, "Payables", currency, sum(i["balance"] for i in g), None, None))
 write("kpi_cash", KPI, [(f"{kpi} ({currency})", *rest) for _, currency, kpi, *rest in sorted(rows, key=lambda r: r[:2])])

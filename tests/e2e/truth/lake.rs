@@ -91,6 +91,7 @@ impl Lake {
                 && !name.starts_with("expense")
         };
         lake.job.resources = Some(RESOURCES.iter().map(|name| (*name).to_owned()).collect());
+        lake.schemas.report_tables.clear();
         lake.schemas
             .tables
             .retain(|name, _| TABLES.contains(&name.as_str()) || of_documents(name));

@@ -1,0 +1,5 @@
+//! Orders, receipts and invoices matched: the report tables against a worked example and against a matcher of
+//! its own that goes row by row.
+
+mod fixtures;
+mod world;
