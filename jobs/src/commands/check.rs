@@ -20,7 +20,10 @@ pub async fn check(args: &Check, overlay: Option<&Path>, world: &World) -> Ended
     for path in &args.jobs {
         let loaded = super::load(path, &schemas, world);
         let mut found = failures(loaded.problems);
-        found.extend(try_out(loaded.parts, &schemas, args.offline).await);
+        let of_job = super::of_job(&schemas, path);
+        found.extend(of_job.as_ref().err().into_iter().flatten().cloned());
+        let schemas = of_job.as_ref().unwrap_or(&schemas);
+        found.extend(try_out(loaded.parts, schemas, args.offline).await);
         let path = path.display();
         match found.len() {
             0 if args.offline => say(format!("{path}: nothing is wrong, offline")),

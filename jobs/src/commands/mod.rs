@@ -70,6 +70,11 @@ fn definitions(overlay: Option<&Path>) -> Result<Schemas, Vec<Failure>> {
     read.map_err(|error| vec![Failure::from(error)])
 }
 
+/// The definitions as the job at `path` wants them: with the tolerances that lie beside it.
+fn of_job(schemas: &Schemas, path: &Path) -> Result<Schemas, Vec<Failure>> {
+    config::with_tolerances(schemas, path).map_err(failures)
+}
+
 fn load(path: &Path, schemas: &Schemas, world: &World) -> Loaded {
     let resources: Vec<&str> = schemas.resources.keys().map(String::as_str).collect();
     config::load(path, &world.environment, &resources)

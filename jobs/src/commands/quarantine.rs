@@ -48,7 +48,7 @@ async fn show(args: &QuarantineShow, world: &World) -> Ended {
 }
 
 async fn again(args: &QuarantineReplay, overlay: Option<&Path>, world: &World) -> Ended {
-    let schemas = super::definitions(overlay)?;
+    let schemas = super::of_job(&super::definitions(overlay)?, &args.job)?;
     let parts = config::load_lake(&args.job, &world.environment).map_err(failures)?;
     let lake = need_lake(&parts, &args.job)?;
     let mark = RunMark {

@@ -27,11 +27,16 @@ pub async fn run(args: &Run, overlay: Option<&Path>, world: &World) -> Ended {
     let mut exit = Exit::Done;
     let mut documents = Vec::with_capacity(args.jobs.len());
     for path in &args.jobs {
-        let ended = match super::load(path, &schemas, world).ready() {
-            Ok(job) => execute(&job, &schemas, &options, world, &stop)
+        let job = super::load(path, &schemas, world).ready().map_err(failures);
+        let ended = match (job, super::of_job(&schemas, path)) {
+            (Ok(job), Ok(schemas)) => execute(&job, &schemas, &options, world, &stop)
                 .await
                 .map_err(|failure| vec![failure]),
-            Err(problems) => Err(failures(problems)),
+            (job, schemas) => Err([job.err(), schemas.err()]
+                .into_iter()
+                .flatten()
+                .flatten()
+                .collect()),
         };
         match ended {
             Ok(summary) => {

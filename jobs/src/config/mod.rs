@@ -10,6 +10,7 @@ mod file;
 mod job;
 #[cfg(test)]
 mod tests;
+mod tolerances;
 mod units;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::output::nearest;
 
 use expand::Environment;
 pub use job::Parts;
+pub use tolerances::with_tolerances;
 
 use file::JobFile;
 use job::Place;

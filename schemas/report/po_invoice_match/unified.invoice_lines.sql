@@ -28,7 +28,12 @@ WITH invoice AS (
 net AS (
     SELECT
         l.invoice_id,
-        sum(CASE WHEN i.document_type = 'credit_note' THEN -abs(l.total_line_amount) ELSE l.total_line_amount END) AS net
+        sum(
+            CASE
+                WHEN i.document_type = 'credit_note' THEN -abs(coalesce(l.total_line_amount, 0))
+                ELSE coalesce(l.total_line_amount, 0)
+            END
+        ) AS net
     FROM unified.invoice_lines AS l
     JOIN unified.invoices AS i ON i.id = l.invoice_id
     GROUP BY l.invoice_id
@@ -208,7 +213,9 @@ limits AS (
         max(CASE WHEN check_name = 'po_total' THEN abs END) AS po_total_abs
     FROM (
         SELECT
-            s.*,
+            s.commodity_scope,
+            s.vendor_scope,
+            s.chart_scope,
             t.check_name,
             t.pct,
             t.abs,
@@ -216,12 +223,20 @@ limits AS (
                 PARTITION BY s.commodity_scope, s.vendor_scope, s.chart_scope, t.check_name
                 ORDER BY CASE t.scope WHEN 'commodity' THEN 1 WHEN 'vendor' THEN 2 WHEN 'chart' THEN 3 ELSE 4 END
             ) AS place
-        FROM scopes AS s
-        CROSS JOIN tolerance AS t
-        WHERE t.scope = 'default'
-            OR (t.scope = 'commodity' AND t.scope_id = s.commodity_scope)
-            OR (t.scope = 'vendor' AND t.scope_id = s.vendor_scope)
-            OR (t.scope = 'chart' AND t.scope_id = s.chart_scope)
+        FROM (
+            SELECT
+                scopes.*,
+                kind.scope,
+                CASE kind.scope
+                    WHEN 'commodity' THEN commodity_scope
+                    WHEN 'vendor' THEN vendor_scope
+                    WHEN 'chart' THEN chart_scope
+                    ELSE ''
+                END AS scope_id
+            FROM scopes
+            CROSS JOIN (SELECT unnest(make_array('commodity', 'vendor', 'chart', 'default')) AS scope) AS kind
+        ) AS s
+        JOIN tolerance AS t ON t.scope = s.scope AND coalesce(t.scope_id, '') = s.scope_id
     )
     WHERE place = 1
     GROUP BY commodity_scope, vendor_scope, chart_scope

@@ -1,5 +1,9 @@
 //! Orders, receipts and invoices matched: the report tables against a worked example and against a matcher of
 //! its own that goes row by row.
 
+mod agree;
+mod brute;
+mod documents;
 mod fixtures;
+mod histories;
 mod world;

@@ -79,6 +79,15 @@ impl World {
         World { ctx, schemas }
     }
 
+    /// The same with a report's query changed in one place: what a test must notice.
+    pub fn spoilt(mut self, table: &str, from: &str, to: &str) -> World {
+        let table = self.schemas.report_tables.get_mut(table);
+        let mapping = &mut table.expect("the table is there").mappings[0];
+        assert!(mapping.sql.contains(from), "the query says {from}");
+        mapping.sql = mapping.sql.replace(from, to);
+        self
+    }
+
     /// Makes a report table, and lets those made after it read it.
     pub async fn make(&self, name: &str) -> Made {
         let table = &self.schemas.report_tables[name];
