@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const FOLDERS: [&str; 4] = ["coupa", "unified", "report", "reports"];
+const FOLDERS: [&str; 5] = ["coupa", "unified", "report", "reports", "pages"];
 const EXTENSIONS: [&str; 4] = ["toml", "json", "sql", "csv"];
 
 fn main() -> io::Result<()> {

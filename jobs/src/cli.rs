@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pipeline::AsOf;
 use simulator::Faults;
 
 use crate::commands::PORT;
@@ -107,10 +108,25 @@ pub enum Command {
         unified.…, quarantine.…, report.…) and prints its rows as they come. Asks the lake alone, \
         not Coupa, and changes nothing.\n\n\
         \x20 spendlake query spendlake.toml \"SELECT status, COUNT(*) FROM unified.invoices GROUP BY status\"\n\
+        \x20 spendlake query spendlake.toml                       a prompt; \\d lists tables\n\
+        \x20 spendlake query spendlake.toml --describe unified.invoices\n\
+        \x20 spendlake query spendlake.toml \"SELECT COUNT(*) FROM unified.invoices\" --as-of 2026-03-01\n\
         \x20 spendlake query spendlake.toml -f spend.sql --format csv > spend.csv\n\
         \x20 spendlake query spendlake.toml -f spend.sql --format parquet --output spend.parquet"
     )]
     Query(Query),
+
+    /// Answer a named question, or make a page of several
+    #[command(
+        long_about = "Answers one of the named questions in the definitions (`list` shows them with what each can be \
+        asked with), or makes a page of several: one HTML file with figures, charts, tables and the query \
+        behind each number, which needs no network. Asks the lake alone, not Coupa, and changes nothing.\n\n\
+        \x20 spendlake report spendlake.toml list\n\
+        \x20 spendlake report spendlake.toml spend                          writes spend.html\n\
+        \x20 spendlake report spendlake.toml spend --format csv --output spend-csv\n\
+        \x20 spendlake report spendlake.toml largest_suppliers --from 2026-01-01 --to 2026-07-01 --top 20"
+    )]
+    Report(Report),
 
     /// Join small files and remove those that no reader needs
     #[command(
@@ -371,16 +387,30 @@ pub struct Query {
     /// Job file
     #[arg(value_name = "JOB")]
     pub job: PathBuf,
-    /// The query
-    #[arg(
-        value_name = "SQL",
-        required_unless_present = "file",
-        conflicts_with = "file"
-    )]
+    /// The query, or \d, or \d TABLE; without one it is read from stdin, or asked for at a prompt
+    #[arg(value_name = "SQL", conflicts_with = "file")]
     pub sql: Option<String>,
     /// Read the query from a file
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// List the tables of the lake
+    #[arg(long, conflicts_with_all = ["sql", "file", "describe"])]
+    pub tables: bool,
+    /// List the columns of a table
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["sql", "file"])]
+    pub describe: Option<String>,
+    /// Read tables as of a version of theirs, a day or a time
+    #[arg(
+        long,
+        value_name = "VERSION|TIME",
+        long_help = "Read tables as they were: a version (12; of one table), a day (2026-03-01, its \
+            beginning in UTC) or a time (2026-03-01T08:30:00Z). Versions stay readable as long as \
+            `spendlake maintain --keep-days` keeps them."
+    )]
+    pub as_of: Option<AsOf>,
+    /// Put an apostrophe before texts that a spreadsheet would run as a formula; for csv
+    #[arg(long)]
+    pub escape_formulas: bool,
     /// How rows are written: csv has a header, json is one list of objects with amounts as text
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -395,6 +425,58 @@ pub enum Format {
     Csv,
     Json,
     Parquet,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+    /// The report or page, or `list`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// First day that counts
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// First day that does not count any more
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+    /// Only documents in this currency, in their own amounts
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
+    /// Rows at most, where a report names the largest
+    #[arg(long, value_name = "N")]
+    pub top: Option<String>,
+    /// Any parameter of the report; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Read tables as of a day or a time
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<AsOf>,
+    /// html for pages and table for reports where nothing is said
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+    /// Write to a file, the tables of a page to a folder; - is stdout
+    #[arg(long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+}
+
+/// How a report is written; texts of csv that a spreadsheet would run get an apostrophe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Table,
+    Html,
+    Csv,
+    Json,
+    Parquet,
+}
+
+/// `name=value`
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE, as in share=0.8".into()),
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! The rows of a query as text or Parquet, batch by batch, so that memory does not grow with them.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -45,6 +46,7 @@ pub struct Target {
     file: Option<Staged>,
     /// Columns of the terminal, if a table goes to one.
     width: Option<u16>,
+    escape_formulas: bool,
 }
 
 /// A file that takes its name only when it is complete, so that half an answer is never found.
@@ -63,7 +65,11 @@ impl Drop for Staged {
 impl Target {
     /// Stdout; a table is fitted into `width` columns, if given.
     pub fn stdout(width: Option<u16>) -> Target {
-        Target { file: None, width }
+        Target {
+            file: None,
+            width,
+            escape_formulas: false,
+        }
     }
 
     pub fn file(path: &Path) -> Target {
@@ -75,7 +81,14 @@ impl Target {
                 path: path.to_owned(),
             }),
             width: None,
+            escape_formulas: false,
         }
+    }
+
+    /// With an apostrophe before texts of a csv that a spreadsheet would run as a formula.
+    pub fn escaping_formulas(mut self, escape: bool) -> Target {
+        self.escape_formulas = escape;
+        self
     }
 }
 
@@ -89,7 +102,7 @@ pub struct Rows {
 
 enum Formatted {
     Table(Box<Drawn>),
-    Csv(Box<csv::Writer<Out>>, SchemaRef),
+    Csv(Box<CsvRows>),
     Json(Box<json::Writer<Out, JsonArray>>),
     Parquet(Box<ArrowWriter<Out>>),
 }
@@ -113,7 +126,11 @@ impl Rows {
                 rows: Vec::new(),
                 drawn_once: false,
             })),
-            Format::Csv => Formatted::Csv(Box::new(csv_writer(out, schema)?), flat(schema)),
+            Format::Csv => Formatted::Csv(Box::new(CsvRows {
+                writer: csv_writer(out, schema)?,
+                schema: flat(schema),
+                escape_formulas: target.escape_formulas,
+            })),
             Format::Json => Formatted::Json(Box::new(
                 json::WriterBuilder::new()
                     .with_explicit_nulls(true)
@@ -141,9 +158,7 @@ impl Rows {
         self.row_count += batch.num_rows() as u64;
         let written = match &mut self.format {
             Formatted::Table(drawn) => drawn.write(batch),
-            Formatted::Csv(writer, schema) => flattened(batch, schema)
-                .and_then(|batch| writer.write(&batch))
-                .map_err(WriteError::from),
+            Formatted::Csv(rows) => rows.write(batch).map_err(WriteError::from),
             Formatted::Json(writer) => writer.write(batch).map_err(WriteError::from),
             Formatted::Parquet(writer) => writer.write(batch).map_err(WriteError::from),
         };
@@ -315,6 +330,55 @@ fn printable(text: &str) -> String {
     shown
 }
 
+struct CsvRows {
+    writer: csv::Writer<Out>,
+    schema: SchemaRef,
+    escape_formulas: bool,
+}
+
+impl CsvRows {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let batch = flattened(batch, &self.schema)?;
+        match self.escape_formulas {
+            true => self.writer.write(&without_formulas(&batch)?),
+            false => self.writer.write(&batch),
+        }
+    }
+}
+
+/// The batch with an apostrophe before texts that begin like a formula; numbers are none.
+fn without_formulas(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().map(|column| {
+        let Some(texts) = column.as_any().downcast_ref::<StringArray>() else {
+            return column.clone();
+        };
+        let safe = texts.iter().map(|text| {
+            text.map(|text| match is_formula(text) {
+                true => format!("'{text}").into(),
+                false => Cow::Borrowed(text),
+            })
+        });
+        Arc::new(safe.collect::<StringArray>()) as ArrayRef
+    });
+    RecordBatch::try_new(batch.schema(), columns.collect())
+}
+
+/// Whether a spreadsheet would run the text: it begins like a formula and is no plain number.
+fn is_formula(text: &str) -> bool {
+    let number = |rest: &str| {
+        !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','))
+    };
+    match text.chars().next() {
+        // The wide forms count where a spreadsheet speaks Chinese, Japanese or Korean.
+        Some('=' | '@' | '\t' | '\r' | '\n' | '＝' | '＠' | '＋' | '－') => true,
+        Some('+' | '-') => text.len() > 1 && !number(&text[1..]),
+        _ => false,
+    }
+}
+
 /// Comma separated as in RFC 4180, except that lines end in LF, which every reader takes and Unix
 /// tools expect. Null is an empty field; nested values are JSON.
 fn csv_writer(out: Out, schema: &SchemaRef) -> Result<csv::Writer<Out>, ArrowError> {
@@ -460,6 +524,39 @@ mod tests {
             ,,,\n";
         assert_eq!(written(Format::Csv, &[batch("a \"b\", c")]), expected);
         assert_eq!(written(Format::Csv, &[]), "id,amount,text,nested\n");
+    }
+
+    #[test]
+    fn csv_may_disarm_formulas() {
+        let written = |text: &str| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let path = folder.path().join("rows");
+            let batch = batch(text);
+            let target = Target::file(&path).escaping_formulas(true);
+            let mut rows = Rows::open(target, Format::Csv, &batch.schema()).expect("opens");
+            rows.write(&batch).expect("writes");
+            rows.finish().expect("ends");
+            std::fs::read_to_string(path).expect("text")
+        };
+        for formula in [
+            "=1+1",
+            "@SUM(A1)",
+            "+cmd|' /C calc'!A0",
+            "-2+3",
+            "\tx",
+            "＝1",
+        ] {
+            assert!(
+                written(formula).contains(&format!("'{formula}")),
+                "{formula}"
+            );
+        }
+        // Amounts stay numbers, and so do texts that are.
+        let plain = written("-12.5");
+        assert!(
+            plain.contains("7,-1234567890123456789.500000000,-12.5,"),
+            "{plain}"
+        );
     }
 
     #[test]

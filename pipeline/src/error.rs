@@ -145,6 +145,10 @@ impl From<CatalogError> for Error {
                 Some("two runs could overwrite each other's commits there: use a store with conditional writes (If-None-Match), such as Amazon S3, SeaweedFS, Ceph, MinIO or R2, or a newer release of this one".to_string()),
             ),
             CatalogError::Store { source, .. } => store_advice(source),
+            CatalogError::NotThere(_) => (
+                Kind::Invalid,
+                Some("ask for a later moment or version; `spendlake maintain --keep-days` says how long versions stay".to_string()),
+            ),
             CatalogError::Table { .. } => {
                 store_cause(&error).unwrap_or((Kind::Unavailable, None))
             }

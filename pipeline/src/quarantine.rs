@@ -118,7 +118,7 @@ pub(crate) async fn open_texts(
 ) -> Result<SendableRecordBatchStream, Error> {
     let open = open_entries(settings, resource, connection).await?;
     let sql = format!("SELECT raw FROM ({open}) WHERE raw IS NOT NULL ORDER BY record_id");
-    query(settings, &sql).await
+    query(settings, sql.as_str()).await
 }
 
 /// When the newest open entry of one resource was read.

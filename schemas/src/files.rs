@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::document::is_snake_case;
 use crate::error::{Fault, Problem, SchemaError};
+use crate::page::{self, Page};
 use crate::report::{self, Report};
 use crate::resource::{self, Resource};
 use crate::table::{self, Table};
@@ -23,11 +24,12 @@ pub(crate) struct Definitions {
     pub tables: BTreeMap<String, Table>,
     pub report_tables: BTreeMap<String, Table>,
     pub reports: BTreeMap<String, Report>,
+    pub pages: BTreeMap<String, Page>,
 }
 
 const LAYOUT: &str = "definitions are coupa/<name>.toml, coupa/<name>.sample.json, \
-    unified/common.toml, unified/<table>/<file>, report/common.toml, report/<table>/<file> and \
-    reports/<name>.sql";
+    unified/common.toml, unified/<table>/<file>, report/common.toml, report/<table>/<file>, \
+    reports/<name>.sql and pages/<name>.toml";
 
 impl Files {
     pub(crate) fn embedded() -> Files {
@@ -128,12 +130,21 @@ pub(crate) fn read(files: &Files) -> Result<Definitions, SchemaError> {
             Err(fault) => problems.push(fault.of(&format!("reports/{name}.sql"))),
         }
     }
+    let mut pages = BTreeMap::new();
+    let names: Vec<&str> = sorted.reports.keys().copied().collect();
+    for (name, text) in &sorted.pages {
+        match page::read(name, text, &names) {
+            Ok(page) => drop(pages.insert((*name).to_owned(), page)),
+            Err(fault) => problems.push(fault.of(&format!("pages/{name}.toml"))),
+        }
+    }
     none_or(problems)?;
     Ok(Definitions {
         resources,
         tables,
         report_tables,
         reports,
+        pages,
     })
 }
 
@@ -144,6 +155,7 @@ struct Sorted<'a> {
     unified: Layer<'a>,
     report: Layer<'a>,
     reports: BTreeMap<&'a str, &'a str>,
+    pages: BTreeMap<&'a str, &'a str>,
 }
 
 /// The files of one layer of tables.
@@ -215,6 +227,10 @@ fn sort<'a>(files: &'a Files, problems: &mut Vec<Problem>) -> Sorted<'a> {
             },
             ["reports", file] => match file.split_once('.') {
                 Some((name, "sql")) if named(name) => drop(sorted.reports.insert(name, text)),
+                _ => problems.push(Fault::whole(LAYOUT).of(path)),
+            },
+            ["pages", file] => match file.split_once('.') {
+                Some((name, "toml")) if named(name) => drop(sorted.pages.insert(name, text)),
                 _ => problems.push(Fault::whole(LAYOUT).of(path)),
             },
             _ => problems.push(Fault::whole(LAYOUT).of(path)),

@@ -8,6 +8,7 @@ mod column;
 mod document;
 mod error;
 mod files;
+mod page;
 mod report;
 mod resource;
 mod table;
@@ -20,7 +21,8 @@ use std::path::Path;
 
 pub use column::{Column, ColumnKind};
 pub use error::{Problem, SchemaError};
-pub use report::Report;
+pub use page::{Page, PagePart, PageSection, Show};
+pub use report::{Default as ParameterDefault, Parameter, ParameterKind, Report, Value};
 pub use resource::{Field, Kind, Resource};
 pub use table::{Mapping, Partition, Refresh, Table, Words};
 
@@ -36,6 +38,7 @@ pub struct Schemas {
     pub report_tables: BTreeMap<String, Table>,
     /// Named questions over the tables.
     pub reports: BTreeMap<String, Report>,
+    pub pages: BTreeMap<String, Page>,
     files: Files,
     fingerprint: String,
 }
@@ -116,6 +119,7 @@ impl Schemas {
             tables: read.tables,
             report_tables: read.report_tables,
             reports: read.reports,
+            pages: read.pages,
             files,
             fingerprint,
         })

@@ -1,7 +1,7 @@
 //! The command as a user meets it: whole output and exit codes.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -457,6 +457,65 @@ fn a_run_and_what_can_be_asked_afterwards() {
         );
         assert!(left.stderr.contains(near), "{}", left.seen());
     }
+    assert_snapshot!(ask("SELECT code,\n  nam FROM unified.currencies", "csv").seen(), @r##"
+    --- stderr
+    error: there is no column `nam`, in line 2, column 3:
+          nam FROM unified.currencies
+          ^^^
+      hint: did you mean unified.currencies.name?
+    --- exit 2
+    "##);
+    let left = ask("\\d", "csv");
+    let listed = format!("unified.currencies,{currencies},");
+    assert!(left.stdout.contains(&listed), "{}", left.seen());
+    assert_eq!(
+        left.stdout,
+        desk.call(&["query", "job.toml", "--tables", "--format", "csv"])
+            .stdout
+    );
+    let left = ask("\\d unified.currencies", "csv");
+    let column = "\ncode,utf8,true,ISO 4217 code";
+    assert!(left.stdout.contains(column), "{}", left.seen());
+    let described = [
+        "query",
+        "job.toml",
+        "--describe",
+        "currencies",
+        "--format",
+        "csv",
+    ];
+    assert_eq!(left.stdout, desk.call(&described).stdout);
+    // The lake as it was before its first rows, and a version that is yet to come.
+    let sql = "SELECT COUNT(*) AS n FROM unified.currencies";
+    let as_of = |moment: &str| {
+        desk.call(&[
+            "query", "job.toml", sql, "--format", "csv", "--as-of", moment,
+        ])
+    };
+    assert_eq!(as_of("0").stdout, "n\n0\n");
+    assert_eq!(as_of("2999-01-01").stdout, format!("n\n{currencies}\n"));
+    for (moment, complaint) in [
+        ("99", "unified.currencies has no version 99 yet"),
+        (
+            "2001-01-01",
+            "unified.currencies was not there on 2001-01-01T00:00:00Z",
+        ),
+        ("soon", "write a version (12), a day"),
+    ] {
+        let left = as_of(moment);
+        assert_eq!(left.code, 2, "{}", left.seen());
+        assert!(left.stderr.contains(complaint), "{}", left.seen());
+    }
+    // From a pipe, as scripts write it.
+    let mut command = desk.command(&["query", "job.toml", "--format", "csv", "--escape-formulas"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut asked = command.stderr(Stdio::piped()).spawn().expect("it starts");
+    let sql = b"SELECT '=1+1' AS text,\n -1 AS number;\n";
+    let mut stdin = asked.stdin.take().expect("piped");
+    std::io::Write::write_all(&mut stdin, sql).expect("it reads");
+    drop(stdin);
+    let left = desk.left(asked.wait_with_output().expect("it ends"));
+    assert_eq!(left.stdout, "text,number\n'=1+1,-1\n", "{}", left.seen());
     desk.write("all.sql", "SELECT * FROM unified.currencies");
     let args = ["query", "job.toml", "-f", "all.sql", "--format", "parquet"];
     let left = desk.call(&[&args[..], &["--output", "all.parquet"]].concat());
@@ -491,9 +550,7 @@ fn ctrl_c_stops_at_a_safe_point_and_says_how_to_go_on() {
     let coupa = Simulator::start(config).expect("a free port");
     let desk = desk_with(&coupa);
     let mut command = desk.command(&["run", "job.toml", "--resources", "suppliers,currencies"]);
-    command
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let run = command.spawn().expect("the command starts");
     // The first list request shows that the run is under way.
     while !coupa

@@ -9,6 +9,7 @@ mod maintain;
 mod mappings;
 mod matching;
 mod quarantine;
+mod reports;
 mod s3;
 mod services;
 mod software;

@@ -80,7 +80,13 @@ fn names(schemas: &Schemas) -> Vec<(String, &str)> {
     let tables = tables.map(|one| (format!("{}.{}", one.layer, one.name), one.doc.as_str()));
     let reports = schemas.reports.values();
     let reports = reports.map(|one| (format!("report.{}", one.name), one.doc.as_str()));
-    resources.chain(tables).chain(reports).collect()
+    let pages = schemas.pages.values();
+    let pages = pages.map(|one| (format!("page.{}", one.name), one.doc.as_str()));
+    resources
+        .chain(tables)
+        .chain(reports)
+        .chain(pages)
+        .collect()
 }
 
 /// Whether the file at `path` is part of the definition `name`; a sample is no definition.
@@ -91,6 +97,7 @@ fn belongs(path: &str, name: &str) -> bool {
         Some(("report", name)) => {
             path == format!("reports/{name}.sql") || path.starts_with(&format!("report/{name}/"))
         }
+        Some(("page", page)) => path == format!("pages/{page}.toml"),
         _ => path == name,
     }
 }

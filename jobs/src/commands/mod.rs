@@ -7,6 +7,7 @@ mod init;
 mod maintain;
 mod quarantine;
 mod query;
+mod report;
 mod run;
 mod simulate;
 mod software;
@@ -49,6 +50,7 @@ pub async fn execute(cli: Cli, world: World) -> Exit {
         Command::Maintain(args) => maintain::maintain(&args, &world).await,
         Command::Quarantine(args) => quarantine::quarantine(&args, overlay, &world).await,
         Command::Query(args) => query::query(&args, &world).await,
+        Command::Report(args) => report::report(&args, overlay, &world).await,
         Command::Schemas(args) => definitions::definitions(&args, overlay),
         Command::Software(Software::Classify(args)) => software::classify(&args),
         Command::Suppliers(Suppliers::Match(args)) => software::match_suppliers(&args),

@@ -3,6 +3,7 @@
 //! This is the read side that `load`, `transform` and the commands share. It knows Delta's log
 //! and DataFusion's sessions; it knows nothing of Coupa, of mappings or of commits.
 
+mod as_of;
 mod files;
 mod functions;
 mod lake;
@@ -10,11 +11,13 @@ mod options;
 mod session;
 mod snapshot;
 
+pub use as_of::{AsOf, NotThere};
 pub use files::DataFiles;
 pub use functions::round_half_even;
 pub use lake::{Lake, LakeSettings, TableName};
 pub use session::{
-    new_mapping_session, new_report_session, new_session, referenced_tables, register_schemas,
+    new_mapping_session, new_query_session, new_report_session, new_session, referenced_tables,
+    register_schemas,
 };
 pub use snapshot::{AddedFiles, CONNECTION_COLUMN, DataFile, FileChanges, KEPT_ROWS, Snapshot};
 pub(crate) use snapshot::{failed as table_failed, table_handle};
@@ -45,6 +48,9 @@ pub enum CatalogError {
         #[source]
         source: Box<DeltaTableError>,
     },
+    /// There is no such version of a table.
+    #[error(transparent)]
+    NotThere(#[from] NotThere),
     /// A query failed.
     #[error("query failed")]
     Query(#[source] Box<DataFusionError>),

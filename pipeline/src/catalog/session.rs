@@ -54,6 +54,13 @@ pub fn new_mapping_session(lake: Option<&Lake>) -> Result<SessionContext> {
     session(lake, config, MEMORY_BYTES)
 }
 
+/// A session for statements that people write: it knows where in the text each column stands.
+pub fn new_query_session(lake: Option<&Lake>) -> Result<SessionContext> {
+    let mut config = SessionConfig::new().with_batch_size(BATCH_ROWS);
+    config.options_mut().sql_parser.collect_spans = true;
+    session(lake, config, MEMORY_BYTES)
+}
+
 /// A session for mappings that join and sort whole tables of narrow rows: all cores, larger batches.
 pub fn new_report_session(lake: Option<&Lake>) -> Result<SessionContext> {
     let config = SessionConfig::new().with_batch_size(REPORT_BATCH_ROWS);
