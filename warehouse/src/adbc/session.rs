@@ -1,5 +1,7 @@
 //! One connection through a driver: statements, small results, bulk ingest.
 
+use std::path::{Path, PathBuf};
+
 use adbc_core::error::{Error, Status};
 use adbc_core::options::{
     AdbcVersion, IngestMode, OptionConnection, OptionDatabase, OptionStatement, OptionValue,
@@ -30,6 +32,19 @@ impl Session {
     /// Loads the driver that the uri names, or the dialect's own, and connects.
     pub fn open(dialect: &Dialect, uri: &SecretString) -> Result<Session, WarehouseError> {
         let address = Address::read(dialect, uri)?;
+        if let Some(path) = &address.file
+            && !path.exists()
+        {
+            make_file(dialect, &address, path, uri)?;
+        }
+        Session::at(dialect, address, uri)
+    }
+
+    fn at(
+        dialect: &Dialect,
+        address: Address,
+        uri: &SecretString,
+    ) -> Result<Session, WarehouseError> {
         let secrets = Secrets::of(uri);
         let mut driver = ManagedDriver::load_from_name(
             &address.driver,
@@ -190,9 +205,47 @@ impl Session {
     }
 }
 
+/// Makes a database file under another name first: one that is half made is no database, and would be in the
+/// way for ever.
+fn make_file(
+    dialect: &Dialect,
+    address: &Address,
+    path: &Path,
+    uri: &SecretString,
+) -> Result<(), WarehouseError> {
+    let failed = |error: std::io::Error| {
+        WarehouseError::address(format!("its file can not be made, {error}"))
+    };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    if new.exists() {
+        std::fs::remove_file(&new).map_err(failed)?;
+    }
+    let at_new = Address {
+        options: address
+            .options
+            .iter()
+            .map(|(key, value)| match (&dialect.uri, key) {
+                (UriForm::Path(file), OptionDatabase::Other(key)) if key == file => (
+                    OptionDatabase::Other(key.clone()),
+                    OptionValue::String(new.to_string_lossy().into_owned()),
+                ),
+                _ => (key.clone(), value.clone()),
+            })
+            .collect(),
+        driver: address.driver.clone(),
+        file: Some(new.clone()),
+    };
+    drop(Session::at(dialect, at_new, uri)?);
+    std::fs::rename(&new, path).map_err(failed)
+}
+
 /// What a driver is given.
 struct Address {
     driver: String,
+    /// Of a warehouse that is a file.
+    file: Option<PathBuf>,
     options: Vec<(OptionDatabase, OptionValue)>,
 }
 
@@ -232,8 +285,13 @@ impl Address {
                 after_scheme.to_string(),
             ),
         };
+        let file = matches!(dialect.uri, UriForm::Path(_)).then(|| PathBuf::from(&value));
         options.push((key, value.into()));
-        Ok(Address { driver, options })
+        Ok(Address {
+            driver,
+            file,
+            options,
+        })
     }
 }
 

@@ -44,6 +44,11 @@ impl Statements<'_> {
         self.qualified(&self.table.name)
     }
 
+    /// What the target's columns are called by within a statement: not all take the schema before it.
+    fn itself(&self) -> String {
+        self.dialect.quote(&self.table.name)
+    }
+
     pub fn ledger(&self) -> String {
         self.qualified(LEDGER)
     }
@@ -213,7 +218,7 @@ impl Statements<'_> {
                 statements.extend(self.replace(load));
                 statements.extend(ledger);
                 statements.push("COMMIT TRANSACTION".to_string());
-                vec![format!("{};", statements.join(";\n"))]
+                vec![statements.join(";\n")]
             }
             Change::Merge => {
                 let mut statements = vec![self.merge(load)];
@@ -233,7 +238,7 @@ impl Statements<'_> {
             let pairs = pairs.map(|column| format!("{left}.{column} = {right}.{column}"));
             pairs.collect::<Vec<_>>().join(" AND ")
         };
-        let replaced = self.replaced(load, &target);
+        let replaced = self.replaced(load);
         let values = self.staged("s.");
         let insert = format!(
             "INSERT INTO {target} ({}) SELECT {values} FROM {stage} AS s",
@@ -244,7 +249,7 @@ impl Statements<'_> {
         }
         let comes = format!(
             "EXISTS (SELECT 1 FROM {stage} AS s WHERE {})",
-            equal(&self.table.key, "s", &target)
+            equal(&self.table.key, "s", &self.itself())
         );
         let key = &self.table.key;
         let others = self.table.columns.iter().filter(|c| !key.contains(&c.name));
@@ -265,7 +270,7 @@ impl Statements<'_> {
     }
 
     /// The condition for rows of the target that the load replaces.
-    fn replaced(&self, load: &Load, target: &str) -> String {
+    fn replaced(&self, load: &Load) -> String {
         match &load.scope {
             Scope::Whole => match &self.table.connection_column {
                 Some(column) => format!(
@@ -278,7 +283,7 @@ impl Statements<'_> {
             Scope::Changed { .. } => {
                 let columns = self.table.replace_by.iter().map(|c| self.dialect.quote(c));
                 let same: Vec<String> = columns
-                    .map(|column| format!("g.{column} = {target}.{column}"))
+                    .map(|column| format!("g.{column} = {}.{column}", self.itself()))
                     .collect();
                 let groups = self.list(&self.table.replace_by);
                 let union = match self.dialect.name {
@@ -330,8 +335,8 @@ impl Statements<'_> {
              WHEN MATCHED THEN UPDATE SET {} \
              WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({})",
             self.staged("s."),
-            self.replaced(load, &target),
-            pairs("s", &target),
+            self.replaced(load),
+            pairs("s", &self.itself()),
             pairs("t", "n"),
             updates.collect::<Vec<_>>().join(", "),
             values.collect::<Vec<_>>().join(", ")
