@@ -83,8 +83,7 @@ pub fn deliverables(schemas: &Schemas) -> Vec<Deliverable> {
 }
 
 /// Tables that documents are followed through; a column that joins one is worth an index.
-const JOINED: [&str; 6] = [
-    "contacts",
+const JOINED: [&str; 5] = [
     "invoices",
     "purchase_orders",
     "purchase_order_lines",
