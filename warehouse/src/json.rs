@@ -1,7 +1,8 @@
 //! Nested columns as JSON text.
 //!
 //! Decimals are written as JSON strings: every warehouse casts them back exactly, while several read JSON
-//! numbers as floats. Struct members that are null are left out; list items and map values are not.
+//! numbers as floats. So are the numbers of a customer's own JSON, but for whole ones that a float holds too.
+//! Struct members that are null are left out; list items and map values are not.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -18,9 +19,8 @@ use serde_json::Value;
 
 use crate::{ColumnType, Nul};
 
-/// A number of more digits, or of a greater exponent, is kept as text: warehouses differ in what they bear.
-const NUMBER_BYTES: usize = 60;
-const GREATEST_EXPONENT: u32 = 100;
+/// Whole numbers of so many digits are the same in every warehouse, whatever it reads numbers as.
+const PLAIN_DIGITS: usize = 15;
 
 /// How an array's values are written.
 pub(crate) struct JsonWriter {
@@ -205,7 +205,7 @@ impl JsonWriter {
             },
             Value::Number(number) => {
                 let text = number.to_string();
-                if !is_tame(&text) {
+                if !is_plain(&text) {
                     *value = Value::String(text);
                 }
                 0
@@ -231,13 +231,9 @@ impl JsonWriter {
     }
 }
 
-fn is_tame(number: &str) -> bool {
-    let exponent = number
-        .split_once(['e', 'E'])
-        .map_or(Some(0), |(_, exponent)| {
-            exponent.trim_start_matches(['+', '-']).parse::<u32>().ok()
-        });
-    number.len() <= NUMBER_BYTES && exponent.is_some_and(|exponent| exponent <= GREATEST_EXPONENT)
+fn is_plain(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    digits.len() <= PLAIN_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn put(out: &mut Vec<u8>, what: std::fmt::Arguments<'_>) -> u64 {

@@ -6,6 +6,7 @@
 //! connection and table, [`Loaded`], written in the transaction that changes the rows: a load that is
 //! repeated or interrupted changes nothing, and a reader sees the table before or after.
 
+pub mod adbc;
 mod column;
 mod error;
 mod evolve;
@@ -103,6 +104,7 @@ pub enum Outcome {
 /// An open warehouse.
 pub enum Warehouse {
     Postgres(postgres::Postgres),
+    Adbc(adbc::Adbc),
 }
 
 impl Warehouse {
@@ -115,9 +117,9 @@ impl Warehouse {
             Scheme::Postgres => postgres::Postgres::connect(settings)
                 .await
                 .map(Warehouse::Postgres),
-            Scheme::Adbc(name) => Err(WarehouseError::address(format!(
-                "there is no driver for `{name}`"
-            ))),
+            Scheme::Adbc(name) => adbc::Adbc::connect(settings, &name)
+                .await
+                .map(Warehouse::Adbc),
         }
     }
 
@@ -125,6 +127,7 @@ impl Warehouse {
     pub fn name(&self) -> &str {
         match self {
             Warehouse::Postgres(_) => "postgresql",
+            Warehouse::Adbc(one) => one.name(),
         }
     }
 
@@ -136,6 +139,7 @@ impl Warehouse {
     ) -> Result<Option<Loaded>, WarehouseError> {
         match self {
             Warehouse::Postgres(one) => one.loaded(connection, table).await,
+            Warehouse::Adbc(one) => one.loaded(connection, table).await,
         }
     }
 
@@ -152,6 +156,7 @@ impl Warehouse {
     ) -> Result<Outcome, WarehouseError> {
         match self {
             Warehouse::Postgres(one) => one.load(table, load, rows).await,
+            Warehouse::Adbc(one) => one.load(table, load, rows).await,
         }
     }
 }

@@ -188,8 +188,11 @@ impl Work<'_> {
         } else {
             self.run(&format!("DELETE FROM {}", self.target())).await?;
         }
-        let counts = self.copy(&self.target(), rows).await?;
+        // Nobody can see a new table before its commit, so its rows need no look-up of who wrote them.
+        let options = if is_new { ", FREEZE" } else { "" };
+        let counts = self.copy(&self.target(), options, rows).await?;
         if is_new {
+            self.run("SET LOCAL maintenance_work_mem = '256MB'").await?;
             self.run(&sql::create_indexes(self.schema, self.table).join(";\n"))
                 .await?;
         }
@@ -216,7 +219,7 @@ impl Work<'_> {
              CREATE TEMPORARY TABLE {GONE} ON COMMIT DROP AS SELECT {groups} FROM {target} WITH NO DATA"
         ))
         .await?;
-        let counts = self.copy(STAGE, rows).await?;
+        let counts = self.copy(STAGE, "", rows).await?;
         if !gone.is_empty() {
             self.copy_gone(gone).await?;
         }
@@ -237,9 +240,14 @@ impl Work<'_> {
         self.run(&statements.join(";\n")).await
     }
 
-    async fn copy(&self, into: &str, rows: Rows<'_>) -> Result<(u64, u64), WarehouseError> {
+    async fn copy(
+        &self,
+        into: &str,
+        options: &str,
+        rows: Rows<'_>,
+    ) -> Result<(u64, u64), WarehouseError> {
         let columns = sql::columns(self.table);
-        let sink = self.copy_in(into, &columns).await?;
+        let sink = self.copy_in(into, &columns, options).await?;
         let mut normaliser = Normaliser::new(self.table, self.types, Nul::Replace);
         let (pieces, waiting) = tokio::sync::mpsc::channel(AHEAD);
         // Rows are encoded while the server takes in those before them.
@@ -287,7 +295,7 @@ impl Work<'_> {
             ..self.table.clone()
         };
         let mut sink = Box::pin(
-            self.copy_in(GONE, &sql::list(&self.table.replace_by))
+            self.copy_in(GONE, &sql::list(&self.table.replace_by), "")
                 .await?,
         );
         let mut normaliser = Normaliser::new(&groups, &types, Nul::Replace);
@@ -308,8 +316,9 @@ impl Work<'_> {
         &self,
         into: &str,
         columns: &str,
+        options: &str,
     ) -> Result<CopyInSink<Bytes>, WarehouseError> {
-        let statement = format!("COPY {into} ({columns}) FROM STDIN (FORMAT binary)");
+        let statement = format!("COPY {into} ({columns}) FROM STDIN (FORMAT binary{options})");
         let sink = self.transaction.copy_in(&statement).await;
         sink.map_err(refused)
     }

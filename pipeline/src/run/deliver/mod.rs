@@ -74,17 +74,23 @@ impl Deliverable {
     }
 }
 
-/// Every unified table.
+/// Every unified and every report table.
 pub fn deliverables(schemas: &Schemas) -> Vec<Deliverable> {
-    let tables = schemas.tables.values();
-    tables
-        .map(|table| Deliverable::of_contract("unified", table))
+    let layers = [
+        ("unified", &schemas.tables),
+        ("report", &schemas.report_tables),
+    ];
+    layers
+        .into_iter()
+        .flat_map(|(layer, tables)| {
+            let tables = tables.values();
+            tables.map(move |table| Deliverable::of_contract(layer, table))
+        })
         .collect()
 }
 
 /// Tables that documents are followed through; a column that joins one is worth an index.
-const JOINED: [&str; 6] = [
-    "contacts",
+const JOINED: [&str; 5] = [
     "invoices",
     "purchase_orders",
     "purchase_order_lines",
