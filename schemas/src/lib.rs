@@ -22,7 +22,7 @@ pub use column::{Column, ColumnKind};
 pub use error::{Problem, SchemaError};
 pub use report::Report;
 pub use resource::{Field, Kind, Resource};
-pub use table::{Mapping, Partition, Refresh, Table, Words};
+pub use table::{Check, Mapping, Partition, Refresh, Table, Words};
 
 use files::Files;
 
