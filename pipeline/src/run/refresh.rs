@@ -18,7 +18,8 @@ use crate::job::{Event, Stop, TableState};
 use crate::load::{Commit, LoadError, Merge, Merged, ensure_table, merge};
 use crate::summary::{Problem, TableSummary};
 use crate::transform::{
-    Changes, Feed, Layers, MONTH_COLUMN, ids_in, map, refresh_order, table_schema, triggered_ids,
+    Changes, Feed, Layers, MONTH_COLUMN, broken, ids_in, map, refresh_order, table_schema,
+    triggered_ids,
 };
 
 /// Records of a driver that one query works on at once.
@@ -83,7 +84,17 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
                 None => refresh_table(run, table, &mut snapshots, &mut summary).await,
             },
         };
+        // Rows that break what must hold are there and are told of; they hold back nobody.
+        let refreshed = match refreshed {
+            Ok(true) => {
+                summary.error = broken_promise(run, table, &snapshots).await?;
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
         match refreshed {
+            Ok(()) if summary.error.is_some() => tell(TableState::Failed),
             Ok(()) => tell(TableState::Done),
             Err(error) => {
                 failed.insert(qualified.clone());
@@ -167,17 +178,49 @@ async fn open_all(
     (snapshots, unreadable)
 }
 
+/// What a table's checks find of the connection's rows, as one problem.
+async fn broken_promise(
+    run: &Refreshing<'_>,
+    table: &Table,
+    snapshots: &BTreeMap<TableName, Snapshot>,
+) -> Result<Option<Problem>, Error> {
+    let layers = Layers {
+        lake: run.lake,
+        schemas: run.schemas,
+        connection: &run.mark.connection,
+        raw_schemas: run.raw_schemas,
+        snapshots,
+    };
+    for check in &table.checks {
+        let found = broken(&layers, table, check).await?;
+        if found.count > 0 {
+            let examples = found.examples.join(", ");
+            let text = format!("{} breaks of \"{}\": {examples}", found.count, check.doc);
+            let hint = format!(
+                "`spendlake schemas show {}.{}` prints the query that finds them",
+                table.layer, table.name
+            );
+            return Ok(Some(Problem::from(
+                &Error::new(Kind::Data, text).with_hint(hint),
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns whether anything was written.
 async fn refresh_table(
     run: &Refreshing<'_>,
     table: &Table,
     snapshots: &mut BTreeMap<TableName, Snapshot>,
     summary: &mut TableSummary,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let name = TableName::new(&table.layer, &table.name);
     let partition = table.partition.as_ref().map(|_| MONTH_COLUMN);
     let schema = table_schema(table);
     let snapshot = ensure_table(run.lake, &name, &table.doc, &schema, partition).await?;
     snapshots.insert(name.clone(), snapshot);
+    let mut touched = false;
     for mapping in &table.mappings {
         let feed = Feed { table, mapping };
         let mut attempt = 1;
@@ -196,6 +239,7 @@ async fn refresh_table(
             }
         };
         if let Some(merged) = merged {
+            touched = true;
             summary.inserted += merged.inserted;
             summary.updated += merged.updated;
             summary.deleted += merged.deleted;
@@ -206,7 +250,7 @@ async fn refresh_table(
     let now = &snapshots[&name];
     summary.version = now.version;
     summary.rows = now.row_count();
-    Ok(())
+    Ok(touched)
 }
 
 /// What one feed has to work on.
