@@ -10,6 +10,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::RunMark;
+use super::report::{broken_promise, plan_report};
 use crate::catalog::{
     AddedFiles, CatalogError, DataFile, Lake, Snapshot, TableName, new_session, referenced_tables,
 };
@@ -18,8 +19,7 @@ use crate::job::{Event, Stop, TableState};
 use crate::load::{Commit, LoadError, Merge, Merged, ensure_table, merge};
 use crate::summary::{Problem, TableSummary};
 use crate::transform::{
-    Changes, Feed, Layers, MONTH_COLUMN, broken, ids_in, map, refresh_order, table_schema,
-    triggered_ids,
+    Changes, Feed, Layers, MONTH_COLUMN, ids_in, map, refresh_order, table_schema, triggered_ids,
 };
 
 /// Records of a driver that one query works on at once.
@@ -27,7 +27,7 @@ const CHUNK_ROWS: u64 = 20_000;
 
 /// After this many commits without rows, the table notes that it has seen them: a log that is cleaned up
 /// some day must still reach back to what was consumed.
-const EMPTY_COMMITS: i64 = 20;
+pub(super) const EMPTY_COMMITS: i64 = 20;
 
 /// Merges that lose the race for a version to another connection's run are made anew this often in all.
 const MERGE_ATTEMPTS: u32 = 5;
@@ -178,36 +178,6 @@ async fn open_all(
     (snapshots, unreadable)
 }
 
-/// What a table's checks find of the connection's rows, as one problem.
-async fn broken_promise(
-    run: &Refreshing<'_>,
-    table: &Table,
-    snapshots: &BTreeMap<TableName, Snapshot>,
-) -> Result<Option<Problem>, Error> {
-    let layers = Layers {
-        lake: run.lake,
-        schemas: run.schemas,
-        connection: &run.mark.connection,
-        raw_schemas: run.raw_schemas,
-        snapshots,
-    };
-    for check in &table.checks {
-        let found = broken(&layers, table, check).await?;
-        if found.count > 0 {
-            let examples = found.examples.join(", ");
-            let text = format!("{} breaks of \"{}\": {examples}", found.count, check.doc);
-            let hint = format!(
-                "`spendlake schemas show {}.{}` prints the query that finds them",
-                table.layer, table.name
-            );
-            return Ok(Some(Problem::from(
-                &Error::new(Kind::Data, text).with_hint(hint),
-            )));
-        }
-    }
-    Ok(None)
-}
-
 /// Returns whether anything was written.
 async fn refresh_table(
     run: &Refreshing<'_>,
@@ -254,12 +224,12 @@ async fn refresh_table(
 }
 
 /// What one feed has to work on.
-struct Work {
-    changes: Vec<Changes>,
+pub(super) struct Work {
+    pub changes: Vec<Changes>,
     /// Ids of the driver whose rows are replaced.
-    ids: Vec<String>,
+    pub ids: Vec<String>,
     /// The versions of its sources that the table holds afterwards.
-    progress: Vec<(String, i64)>,
+    pub progress: Vec<(String, i64)>,
 }
 
 async fn refresh_feed(
@@ -359,48 +329,6 @@ fn ahead<T: Send + 'static>(
         }
         None
     })
-}
-
-/// A report is made anew, whole, when rows of any table that it reads came or went; what it then brings
-/// is compared with what is there, so only rows that differ are written.
-async fn plan_report(
-    run: &Refreshing<'_>,
-    layers: &Layers<'_>,
-    feed: Feed<'_>,
-    base: &Snapshot,
-) -> Result<Option<Work>, Error> {
-    if !layers.snapshots.contains_key(&feed.driver()) {
-        return Ok(None);
-    }
-    let consumed_id = |source: &TableName| {
-        let connection = &run.mark.connection;
-        format!("spendlake/{connection}/{}/{source}", feed.mapping.name)
-    };
-    let definition_id = consumed_id(&TableName::new("definition", "sql"));
-    let definition = report_definition(run.schemas, feed)?;
-    let mut changed = base.transaction(&definition_id).await? != Some(definition);
-    let mut progress = vec![(definition_id, definition)];
-    let mut behind = 0;
-    for source in feed.reads()? {
-        let Some(source) = layers.snapshots.get(&source) else {
-            continue;
-        };
-        let id = consumed_id(&source.name);
-        let consumed = base.transaction(&id).await?;
-        let version = consumed.and_then(|version| u64::try_from(version).ok());
-        changed = changed || source.changed_since(version).await?;
-        behind = behind.max(source.version as i64 - consumed.unwrap_or(0));
-        progress.push((id, source.version as i64));
-    }
-    Ok((changed || behind > EMPTY_COMMITS).then(|| Work {
-        changes: if changed {
-            vec![Changes::All]
-        } else {
-            Vec::new()
-        },
-        ids: Vec::new(),
-        progress,
-    }))
 }
 
 async fn plan_work(
@@ -524,20 +452,6 @@ async fn plan_work(
     Ok(Some(work))
 }
 
-/// The same for a report, whose words may stand beside another table.
-fn report_definition(schemas: &Schemas, feed: Feed<'_>) -> Result<i64, Error> {
-    let mut hash = Sha256::new();
-    hash.update(&feed.mapping.sql);
-    let reads = feed.reads()?;
-    for words in schemas.made_tables().flat_map(|table| &table.words) {
-        if reads.contains(&TableName::new("words", &words.name)) {
-            hash.update(&words.name);
-            hash.update(&words.text);
-        }
-    }
-    Ok(number(hash))
-}
-
 /// A number that changes with anything that a mapping's rows depend on beside the data.
 fn definition(feed: Feed<'_>) -> i64 {
     let mut hash = Sha256::new();
@@ -553,7 +467,8 @@ fn definition(feed: Feed<'_>) -> i64 {
     number(hash)
 }
 
-fn number(hash: Sha256) -> i64 {
+/// The first bytes of a hash, as transactions hold numbers.
+pub(super) fn number(hash: Sha256) -> i64 {
     let digest = hash.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);

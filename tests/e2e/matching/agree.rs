@@ -100,8 +100,8 @@ const SPOILT: [(&str, &str); 12] = [
         "WHEN 'vendor' THEN 3 WHEN 'chart' THEN 2",
     ),
     (
-        "ORDER BY day, is_asked, rate_order",
-        "ORDER BY day, is_asked DESC, rate_order",
+        "l.exchange_rate > 0 THEN l.exchange_rate",
+        "false THEN l.exchange_rate",
     ),
     ("HAVING count(*) = 1", "HAVING count(*) > 0"),
     ("status IN ('created', 'completed')", "status <> 'nothing'"),

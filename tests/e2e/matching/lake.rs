@@ -58,19 +58,24 @@ fn keep_what_reports_read(lake: &mut Lake) {
         "users",
     ];
     lake.job.resources = Some(wanted.map(str::to_owned).to_vec());
-    lake.schemas.tables.retain(|_, table| {
-        let driver = table.mappings[0].source.clone();
-        let (layer, name) = driver.split_once('.').expect("a layer and a name");
-        layer == "unified" || wanted.contains(&name)
-    });
-    for left_out in [
-        "tracking_categories",
-        "users",
+    let left_out = [
         "groups",
         "group_members",
+        "tracking_categories",
         "user_roles",
-    ] {
-        lake.schemas.tables.remove(left_out);
+        "users",
+    ];
+    for table in lake.schemas.tables.values_mut() {
+        let unwanted = |source: &str| {
+            let resource = source.strip_prefix("coupa.");
+            resource.is_some_and(|name| !wanted.contains(&name))
+        };
+        // Its words stay: others read them.
+        if left_out.contains(&table.name.as_str())
+            || table.mappings.iter().any(|one| unwanted(&one.source))
+        {
+            table.mappings.clear();
+        }
     }
 }
 
