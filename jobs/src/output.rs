@@ -191,9 +191,9 @@ pub fn nearest<'a>(found: &str, allowed: impl IntoIterator<Item = &'a str>) -> O
     distances.min().filter(near).map(|(_, word)| word)
 }
 
-/// Columns of the terminal that stdout is; `None` where it is none.
+/// Columns of the terminal that stdout is; `None` where it is none, or does not know its width.
 pub fn stdout_width() -> Option<u16> {
-    Table::new().width()
+    Table::new().width().filter(|width| *width > 0)
 }
 
 /// As `stdout_width`, of stderr.

@@ -8,6 +8,8 @@ use crate::model::{Chart, ChartKind, ColumnKind, Data};
 
 /// Series drawn apart; those with less are drawn as one.
 const SERIES: usize = 8;
+/// Lying bars drawn; a reader who wants more wants the table.
+pub const BARS: usize = 12;
 
 #[derive(Debug, Serialize)]
 pub struct Drawn {
@@ -41,7 +43,10 @@ pub fn drawn(chart: &Chart) -> Result<Drawn, String> {
             spread(data, x, values, by)
         }
         None => {
-            let rows = 0..data.rows.len();
+            let rows = 0..match chart.kind {
+                ChartKind::Bars => data.rows.len().min(BARS),
+                _ => data.rows.len(),
+            };
             let labels = rows.clone().map(|row| label(data, row, x)).collect();
             let series = y.iter().map(|column| Series {
                 name: heading(&data.columns[*column].name),

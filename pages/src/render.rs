@@ -5,7 +5,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use crate::chart::{Drawn, drawn, heading};
+use crate::chart::{BARS, Drawn, drawn, heading};
 use crate::embed;
 use crate::model::{ChartKind, ColumnKind, Data, Figures, Page, Part};
 use crate::number;
@@ -114,9 +114,10 @@ struct ShownSection<'a> {
 struct ShownPart<'a> {
     kind: &'static str,
     id: String,
-    /// The place of a chart's data, and how high it is drawn.
+    /// The place of a chart's data, how high it is drawn, and how many of its rows if not all.
     chart: Option<usize>,
     height: Option<&'static str>,
+    drawn: Option<usize>,
     tiles: Vec<Tile>,
     title: &'a str,
     source: ShownSource<'a>,
@@ -178,6 +179,7 @@ fn shown<'a>(
             ShownPart {
                 chart: Some(charts.len() - 1),
                 height: Some(height),
+                drawn: (chart.kind == ChartKind::Bars && data.rows.len() > BARS).then_some(BARS),
                 ..table(data, "chart", id)
             }
         }
@@ -188,9 +190,7 @@ fn shown<'a>(
 fn height_of_bars(bars: usize) -> &'static str {
     match bars {
         0..=6 => "s",
-        7..=12 => "m",
-        13..=20 => "l",
-        _ => "xl",
+        _ => "m",
     }
 }
 
@@ -228,6 +228,7 @@ fn table<'a>(data: &'a Data, kind: &'static str, id: String) -> ShownPart<'a> {
         id,
         chart: None,
         height: None,
+        drawn: None,
         tiles: Vec::new(),
         title: &source.title,
         source: ShownSource {
@@ -273,8 +274,16 @@ fn tiles(figures: &Figures) -> Result<Vec<Tile>, PageError> {
         let unit = data.cell(row, unit).unwrap_or_default();
         let value = data.cell(row, value);
         let part = |column: usize| {
-            let text = data.cell(row, column).map(number::without_zeros);
-            text.map(|text| number::grouped(text.trim_end_matches(".00")))
+            let text = data.cell(row, column)?;
+            // Of large amounts nobody reads the cents here; the table has them.
+            let is_large = text.split('.').next().is_some_and(|whole| whole.len() > 3);
+            let short = match is_large {
+                true => number::rounded(text, 0),
+                false => number::without_zeros(text)
+                    .trim_end_matches(".00")
+                    .to_string(),
+            };
+            Some(number::grouped(&short))
         };
         let parts = part(over.0).zip(part(over.1));
         Tile {

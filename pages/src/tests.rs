@@ -111,6 +111,22 @@ fn a_policy_forbids_all_but_what_the_page_holds() {
 }
 
 #[test]
+fn many_bars_are_not_all_drawn_and_it_is_said() {
+    let rows = (0..30).map(|_| vec![Some("Acme"), Some("1.0"), None]);
+    let chart = Chart {
+        kind: ChartKind::Bars,
+        data: data(rows.collect()),
+        x: "vendor".to_string(),
+        y: vec!["spend".to_string()],
+        by: None,
+    };
+    let html = render(&page(vec![Part::Chart(chart)])).expect("renders");
+    assert!(html.contains("The first 12 are drawn."));
+    assert!(html.contains("[1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0]"));
+    assert_eq!(html.matches("<td>Acme</td>").count(), 30);
+}
+
+#[test]
 fn a_page_without_charts_is_small() {
     let html = render(&page(vec![Part::Table(data(vec![]))])).expect("renders");
     assert!(html.len() < 40_000, "{} bytes", html.len());

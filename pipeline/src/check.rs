@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
 use crate::job::{Job, RunOptions};
+use crate::query::check_reports;
 use crate::run::{chosen_resources, raw_schemas, sign_in, try_warehouse};
 use crate::summary::Problem;
 use crate::transform::check_mappings;
@@ -62,11 +63,13 @@ pub async fn check(job: &Job, schemas: &Schemas, offline: bool, token: &str) -> 
                 Err(error) => Finding::bad("lake", &error.into()),
             });
             let problems = check_mappings(&lake, schemas, &raw_schemas(schemas)).await;
+            let mut problems: Vec<Error> = problems.into_iter().map(Error::from).collect();
+            problems.extend(check_reports(schemas).await);
             if problems.is_empty() {
                 findings.push(Finding::good("definitions"));
             }
-            for problem in problems {
-                findings.push(Finding::bad("definitions", &problem.into()));
+            for problem in &problems {
+                findings.push(Finding::bad("definitions", problem));
             }
         }
     }

@@ -24,7 +24,7 @@ pub use error::{Problem, SchemaError};
 pub use page::{Page, PagePart, PageSection, Show};
 pub use report::{Default as ParameterDefault, Parameter, ParameterKind, Report, Value};
 pub use resource::{Field, Kind, Resource};
-pub use table::{Mapping, Partition, Refresh, Table, Words};
+pub use table::{Check, Mapping, Partition, Refresh, Table, Words};
 
 use files::Files;
 

@@ -25,6 +25,17 @@ pub struct Table {
     pub columns: Vec<Column>,
     pub mappings: Vec<Mapping>,
     pub words: Vec<Words>,
+    pub checks: Vec<Check>,
+}
+
+/// What must hold of a table once it is made: a query that finds what breaks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    pub name: String,
+    /// What must hold: the comment that the file begins with.
+    pub doc: String,
+    /// Gives a row for each break, its first column naming the record; none when all is well.
+    pub sql: String,
 }
 
 /// Rows are stored by the month of a date or timestamp column.
@@ -70,6 +81,9 @@ pub(crate) struct Common {
     columns: Vec<Column>,
     structs: Structs,
 }
+
+/// How the stem of a check's file ends.
+const CHECK: &str = ".check";
 
 const KEYS: [&str; 8] = [
     "doc",
@@ -121,9 +135,12 @@ pub(crate) fn read(
             Some((stem, "csv")) => {
                 read_words(name, stem, text).map(|words| table.words.push(words))
             }
+            Some((stem, "sql")) if stem.ends_with(CHECK) => {
+                read_check(stem, text).map(|check| table.checks.push(check))
+            }
             Some((stem, "sql")) => add_query(&mut table.mappings, stem, text, sources),
             _ => Err(Fault::whole(
-                "a table's folder holds contract.toml, <source>.sql and <words>.csv",
+                "a table's folder holds contract.toml, <source>.sql, <name>.check.sql and <words>.csv",
             )),
         };
         read.map_err(|fault| fault.of(&path(file)))?;
@@ -167,6 +184,7 @@ fn read_contract(layer: &str, name: &str, root: &Entries, common: &Common) -> Re
         columns,
         mappings: Vec::new(),
         words: Vec::new(),
+        checks: Vec::new(),
     })
 }
 
@@ -246,6 +264,23 @@ pub(crate) fn read_words(table: &str, stem: &str, text: &str) -> Result<Words, F
     Ok(Words {
         name: format!("{table}_{stem}"),
         text: text.to_owned(),
+    })
+}
+
+fn read_check(stem: &str, text: &str) -> Result<Check, Fault> {
+    let name = stem.trim_end_matches(CHECK);
+    if !is_snake_case(name) {
+        return Err(Fault::whole("the check's name is not in snake case"));
+    }
+    let doc = document::leading_comment(text, "--");
+    if doc.is_empty() {
+        let what = "the file begins with a comment that says what must hold";
+        return Err(Fault::at(1, what));
+    }
+    Ok(Check {
+        name: name.to_owned(),
+        doc,
+        sql: text.to_owned(),
     })
 }
 

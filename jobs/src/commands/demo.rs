@@ -173,6 +173,7 @@ fn farewell(args: &Demo, job: &Job) -> String {
         "\nThe lake in {lake} can be read by anything that reads Delta Lake, and by\n\
          \x20 spendlake status {dir}/spendlake.toml\n\
          \x20 spendlake query {dir}/spendlake.toml \"SELECT * FROM unified.contacts LIMIT 5\"\n\
+         \x20 spendlake report {dir}/spendlake.toml list\n\
          {}\
          To run the job again, as every night: `spendlake simulate --scale {}` in another window.",
         again.concat(),

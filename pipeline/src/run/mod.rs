@@ -11,6 +11,7 @@ mod read;
 mod references;
 mod refresh;
 mod replay;
+mod report;
 mod samples;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::RunMark;
+use super::report::{broken_promise, plan_report};
 use crate::catalog::{
     AddedFiles, CatalogError, DataFile, Lake, Snapshot, TableName, new_session, referenced_tables,
 };
@@ -26,7 +27,7 @@ const CHUNK_ROWS: u64 = 20_000;
 
 /// After this many commits without rows, the table notes that it has seen them: a log that is cleaned up
 /// some day must still reach back to what was consumed.
-const EMPTY_COMMITS: i64 = 20;
+pub(super) const EMPTY_COMMITS: i64 = 20;
 
 /// Merges that lose the race for a version to another connection's run are made anew this often in all.
 const MERGE_ATTEMPTS: u32 = 5;
@@ -85,7 +86,17 @@ pub async fn refresh_tables(run: &Refreshing<'_>) -> Result<Vec<TableSummary>, E
                 None => refresh_table(run, table, &mut snapshots, &mut summary).await,
             },
         };
+        // Rows that break what must hold are there and are told of; they hold back nobody.
+        let refreshed = match refreshed {
+            Ok(true) => {
+                summary.error = broken_promise(run, table, &snapshots).await?;
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
         match refreshed {
+            Ok(()) if summary.error.is_some() => tell(TableState::Failed),
             Ok(()) => tell(TableState::Done),
             Err(error) => {
                 failed.insert(qualified.clone());
@@ -169,17 +180,19 @@ async fn open_all(
     (snapshots, unreadable)
 }
 
+/// Returns whether anything was written.
 async fn refresh_table(
     run: &Refreshing<'_>,
     table: &Table,
     snapshots: &mut BTreeMap<TableName, Snapshot>,
     summary: &mut TableSummary,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let name = TableName::new(&table.layer, &table.name);
     let partition = table.partition.as_ref().map(|_| MONTH_COLUMN);
     let schema = table_schema(table);
     let snapshot = ensure_table(run.lake, &name, &table.doc, &schema, partition).await?;
     snapshots.insert(name.clone(), snapshot);
+    let mut touched = false;
     for mapping in &table.mappings {
         let feed = Feed { table, mapping };
         let mut attempt = 1;
@@ -198,6 +211,7 @@ async fn refresh_table(
             }
         };
         if let Some(merged) = merged {
+            touched = true;
             summary.inserted += merged.inserted;
             summary.updated += merged.updated;
             summary.deleted += merged.deleted;
@@ -208,16 +222,16 @@ async fn refresh_table(
     let now = &snapshots[&name];
     summary.version = now.version;
     summary.rows = now.row_count();
-    Ok(())
+    Ok(touched)
 }
 
 /// What one feed has to work on.
-struct Work {
-    changes: Vec<Changes>,
+pub(super) struct Work {
+    pub changes: Vec<Changes>,
     /// Ids of the driver whose rows are replaced.
-    ids: Vec<String>,
+    pub ids: Vec<String>,
     /// The versions of its sources that the table holds afterwards.
-    progress: Vec<(String, i64)>,
+    pub progress: Vec<(String, i64)>,
 }
 
 async fn refresh_feed(
@@ -317,48 +331,6 @@ fn ahead<T: Send + 'static>(
         }
         None
     })
-}
-
-/// A report is made anew, whole, when rows of any table that it reads came or went; what it then brings
-/// is compared with what is there, so only rows that differ are written.
-async fn plan_report(
-    run: &Refreshing<'_>,
-    layers: &Layers<'_>,
-    feed: Feed<'_>,
-    base: &Snapshot,
-) -> Result<Option<Work>, Error> {
-    if !layers.snapshots.contains_key(&feed.driver()) {
-        return Ok(None);
-    }
-    let consumed_id = |source: &TableName| {
-        let connection = &run.mark.connection;
-        format!("spendlake/{connection}/{}/{source}", feed.mapping.name)
-    };
-    let definition_id = consumed_id(&TableName::new("definition", "sql"));
-    let definition = report_definition(run.schemas, feed)?;
-    let mut changed = base.transaction(&definition_id).await? != Some(definition);
-    let mut progress = vec![(definition_id, definition)];
-    let mut behind = 0;
-    for source in feed.reads()? {
-        let Some(source) = layers.snapshots.get(&source) else {
-            continue;
-        };
-        let id = consumed_id(&source.name);
-        let consumed = base.transaction(&id).await?;
-        let version = consumed.and_then(|version| u64::try_from(version).ok());
-        changed = changed || source.changed_since(version).await?;
-        behind = behind.max(source.version as i64 - consumed.unwrap_or(0));
-        progress.push((id, source.version as i64));
-    }
-    Ok((changed || behind > EMPTY_COMMITS).then(|| Work {
-        changes: if changed {
-            vec![Changes::All]
-        } else {
-            Vec::new()
-        },
-        ids: Vec::new(),
-        progress,
-    }))
 }
 
 async fn plan_work(
@@ -483,20 +455,6 @@ async fn plan_work(
     Ok(Some(work))
 }
 
-/// The same for a report, whose words may stand beside another table.
-fn report_definition(schemas: &Schemas, feed: Feed<'_>) -> Result<i64, Error> {
-    let mut hash = Sha256::new();
-    hash.update(&feed.mapping.sql);
-    let reads = feed.reads()?;
-    for words in schemas.made_tables().flat_map(|table| &table.words) {
-        if reads.contains(&TableName::new("words", &words.name)) {
-            hash.update(&words.name);
-            hash.update(&words.text);
-        }
-    }
-    Ok(number(hash))
-}
-
 /// A number that changes with anything that a mapping's rows depend on beside the data.
 fn definition(feed: Feed<'_>) -> i64 {
     let mut hash = Sha256::new();
@@ -512,7 +470,8 @@ fn definition(feed: Feed<'_>) -> i64 {
     number(hash)
 }
 
-fn number(hash: Sha256) -> i64 {
+/// The first bytes of a hash, as transactions hold numbers.
+pub(super) fn number(hash: Sha256) -> i64 {
     let digest = hash.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);

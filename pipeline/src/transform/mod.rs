@@ -4,12 +4,14 @@
 //! writes nothing and knows nothing of HTTP.
 
 mod contract;
+mod holds;
 mod order;
 mod plan;
 mod rows;
 mod source;
 
 pub use contract::{MONTH_COLUMN, table_schema};
+pub use holds::broken;
 pub use order::refresh_order;
 pub use plan::check_mappings;
 pub use rows::{Feed, map, triggered_ids};

@@ -14,16 +14,19 @@ pub fn refresh_order(schemas: &Schemas) -> Result<Vec<&Table>, TransformError> {
     for table in schemas.made_tables() {
         let own = TableName::new(&table.layer, &table.name);
         let mut reads = BTreeSet::new();
-        for mapping in &table.mappings {
-            for sql in std::iter::once(&mapping.sql).chain(mapping.when.values()) {
-                let tables =
-                    referenced_tables(&ctx, sql).map_err(|source| TransformError::Plan {
-                        mapping: format!("{}/{}", table.name, mapping.name),
-                        source: Box::new(source),
-                    })?;
-                // A table that reads itself sees it as last committed, which is no circle.
-                reads.extend(tables.into_iter().filter(|read| *read != own));
-            }
+        let mappings = table.mappings.iter().flat_map(|mapping| {
+            let queries = std::iter::once(&mapping.sql).chain(mapping.when.values());
+            queries.map(|sql| (&mapping.name, sql))
+        });
+        // What a check looks at is made before the table that it is about.
+        let checks = table.checks.iter().map(|check| (&check.name, &check.sql));
+        for (name, sql) in mappings.chain(checks) {
+            let tables = referenced_tables(&ctx, sql).map_err(|source| TransformError::Plan {
+                mapping: format!("{}/{name}", table.name),
+                source: Box::new(source),
+            })?;
+            // A table that reads itself sees it as last committed, which is no circle.
+            reads.extend(tables.into_iter().filter(|read| *read != own));
         }
         waits_for.insert(own, reads);
     }

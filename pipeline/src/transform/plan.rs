@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use schemas::Schemas;
 
 use super::contract::{fits, table_schema};
+use super::holds::plan_check;
 use super::rows::{Feed, stamped};
 use super::source::{Changes, Layers};
 use super::{TransformError, refresh_order};
@@ -39,6 +40,11 @@ pub async fn check_mappings(
         for mapping in &table.mappings {
             let feed = Feed { table, mapping };
             if let Err(problem) = check(&layers, feed).await {
+                problems.push(problem);
+            }
+        }
+        for one in &table.checks {
+            if let Err(problem) = plan_check(&layers, table, one).await {
                 problems.push(problem);
             }
         }

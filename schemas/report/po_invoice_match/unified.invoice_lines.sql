@@ -241,43 +241,6 @@ limits AS (
     WHERE place = 1
     GROUP BY commodity_scope, vendor_scope, chart_scope
 ),
--- The rate of every pair of currencies on every day that a document has: the last one up to then.
-day AS (
-    SELECT issue_date AS day FROM unified.invoices
-    UNION
-    SELECT issue_date AS day FROM unified.purchase_orders
-),
-rate AS (
-    SELECT from_currency, to_currency, day, rate
-    FROM (
-        SELECT
-            from_currency,
-            to_currency,
-            day,
-            is_asked,
-            last_value(rate) IGNORE NULLS OVER (
-                PARTITION BY from_currency, to_currency
-                ORDER BY day, is_asked, rate_order
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS rate
-        FROM (
-            SELECT
-                from_currency,
-                to_currency,
-                rate_date AS day,
-                false AS is_asked,
-                TRY_CAST(id AS BIGINT) AS rate_order,
-                rate
-            FROM unified.exchange_rates
-            WHERE rate > 0 AND NOT is_deleted
-            UNION ALL
-            SELECT pair.from_currency, pair.to_currency, day.day, true, NULL, NULL
-            FROM (SELECT DISTINCT from_currency, to_currency FROM unified.exchange_rates) AS pair
-            CROSS JOIN day
-        )
-    )
-    WHERE is_asked AND rate IS NOT NULL
-),
 paired AS (
     SELECT
         l.*,
@@ -319,11 +282,11 @@ paired AS (
         END AS guard
     FROM linked AS l
     LEFT JOIN order_line AS o ON o.id = l.order_line_id
-    LEFT JOIN rate AS on_invoice
+    LEFT JOIN report.daily_rates AS on_invoice
         ON on_invoice.from_currency = l.currency
         AND on_invoice.to_currency = o.currency
         AND on_invoice.day = l.issue_date
-    LEFT JOIN rate AS on_order
+    LEFT JOIN report.daily_rates AS on_order
         ON on_order.from_currency = l.currency
         AND on_order.to_currency = o.currency
         AND on_order.day = o.issue_date

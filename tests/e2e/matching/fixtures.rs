@@ -20,7 +20,7 @@ macro_rules! table {
 
 /// The example as unified tables.
 pub fn tables() -> BTreeMap<&'static str, Vec<Row>> {
-    let mut tables = BTreeMap::new();
+    let mut tables: BTreeMap<&'static str, Vec<Row>> = BTreeMap::new();
     let orders = table!("purchase_order");
     let number = |id: &str| {
         let order = orders.iter().find(|order| order["id"] == id);
@@ -75,16 +75,21 @@ pub fn tables() -> BTreeMap<&'static str, Vec<Row>> {
     );
     let ids = billed.iter().map(|line| (line["id"].clone(), line.clone()));
     let by_id: BTreeMap<_, _> = ids.collect();
+    let ordinals: BTreeMap<String, String> = tables["invoice_lines"]
+        .iter()
+        .map(|row: &Row| (row["id"].clone(), row["ordinal"].clone()))
+        .collect();
     tables.insert("invoice_line_allocations", {
         let mut place = BTreeMap::new();
         let given = table!("invoice_line_allocation");
         let of_line = |one: &Record| &by_id[&one["invoice_line_id"]];
+        let ordinal_of = |one: &Record| ordinals[&one["invoice_line_id"]].clone();
         given
             .iter()
             .map(|one| {
                 row! {
                     id: one["id"].as_str(), invoice_id: of_line(one)["invoice_id"].as_str(),
-                    invoice_line_id: one["invoice_line_id"].as_str(), line_ordinal: "1",
+                    invoice_line_id: one["invoice_line_id"].as_str(), line_ordinal: ordinal_of(one),
                     ordinal: next(&mut place, &one["invoice_line_id"]), is_synthetic: "false",
                     account_code: one["account_code"].as_str(), amount: one["amount"].as_str(),
                     pct: one["pct"].as_str(),
@@ -226,7 +231,7 @@ fn check_equal(made: &Made, key: &str, expected: &str, places: &[(&str, u32)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worked_example_comes_out() {
-    let world = World::new(&tables(), TOLERANCES);
+    let world = World::new(&tables(), TOLERANCES).base().await;
     let places = [
         ("fx", 6),
         ("inv_price_po_ccy", 4),
@@ -244,6 +249,15 @@ async fn the_worked_example_comes_out() {
     let made = world.make("invoice_match").await;
     let expected = include_str!("fixtures/expected_invoice_match.csv");
     check_equal(&made, "invoice_id", expected, &[]);
+    let made = world.make("spend_lines").await.by("spend_line_id");
+    for wanted in table!("expected_line_allocation") {
+        let id = format!(
+            "inv:{}:{}",
+            wanted["invoice_line_id"], wanted["allocation_id"]
+        );
+        assert_eq!(made[&id]["amount_doc"], wanted["net"], "{id}");
+        assert_eq!(made[&id]["account_code"], wanted["account_code"], "{id}");
+    }
     let made = world.make("po_line_position").await;
     let expected = include_str!("fixtures/expected_po_line_position.csv");
     check_equal(&made, "order_line_id", expected, &[]);

@@ -6,4 +6,5 @@ mod brute;
 mod documents;
 mod fixtures;
 mod histories;
+mod lake;
 mod world;

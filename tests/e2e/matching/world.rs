@@ -88,6 +88,13 @@ impl World {
         self
     }
 
+    /// The tables that the others read.
+    pub async fn base(self) -> World {
+        self.make("daily_rates").await;
+        self.make("settings").await;
+        self
+    }
+
     /// Makes a report table, and lets those made after it read it.
     pub async fn make(&self, name: &str) -> Made {
         let table = &self.schemas.report_tables[name];

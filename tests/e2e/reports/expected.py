@@ -427,6 +427,34 @@ for b in table("unified.budget_lines"):
                  over(spent + bound + asked, b["amount"]), over(spent * days, elapsed)))
 write("budget", head, sorted(as_dicts(head, rows), key=lambda r: (r["variance"], r["account"])))
 
+# contracts used up
+head = ["contract", "name", "supplier", "currency", "end_date", "spend", "maximum_commit", "used_rate", "elapsed_rate", "minimum_commit", "shortfall"]
+rows = []
+for c in contracts.values():
+    committed = c["minimum_commit"] if c["minimum_commit"] is not None else c["maximum_commit"]
+    if not zero(committed) > 0 or c["is_terminated"] or not c["start_date"] <= ON <= c["end_date"]:
+        continue
+    spent = ZERO
+    for l in counted:
+        if l["contract_id"] == c["id"] and c["start_date"] <= l["spend_date"] <= ON:
+            spent += zero(l["amount"] if l["reporting_currency"] == c["currency"] else l["amount_doc"] if l["currency"] == c["currency"] else ZERO)
+    short = None if c["minimum_commit"] is None else max(c["minimum_commit"] - spent, ZERO)
+    rows.append((c["number"] or c["id"], c["name"], c["supplier_name"], c["currency"], c["end_date"], spent, c["maximum_commit"],
+                 over(spent, c["maximum_commit"]), over((ON - c["start_date"]).days + 1, (c["end_date"] - c["start_date"]).days + 1),
+                 c["minimum_commit"], short))
+write("contract_burn", head, sorted(as_dicts(head, rows), key=down("used_rate", "contract")))
+
+# prices against a year before
+head = ["item", "uom", "currency", "quantity", "price", "price_before", "price_index", "effect"]
+def weighted(lines):
+    lines = [l for l in lines if l["item_id"] and zero(l["quantity"]) > 0 and zero(l["unit_price"]) > 0]
+    return {key: (over(sum(l["unit_price"] * l["quantity"] for l in g), sum(l["quantity"] for l in g)), sum(l["quantity"] for l in g))
+            for key, g in groups(lines, "item_id", "uom", "currency").items()}
+now, then = weighted(period), weighted(before)
+rows = [(items[key[0]]["name"], key[1], key[2], now[key][1], now[key][0], then[key][0], over(now[key][0], then[key][0]),
+         nine((now[key][0] - then[key][0]) * now[key][1])) for key in now if key in then]
+write("price_index", head, sorted(as_dicts(head, rows), key=down("effect", "item")))
+
 # key figures
 KPI = ["kpi", "unit", "value", "numerator", "denominator"]
 def share(kpi, a, b):

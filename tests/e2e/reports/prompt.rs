@@ -55,10 +55,14 @@ impl Terminal {
         stdin.flush().expect("it listens");
     }
 
-    /// Waits until `text` has been printed since it was last waited.
+    /// Waits until `text` has been printed after what was waited for last.
     fn wait_for(&mut self, text: &str) {
         let until = Instant::now() + PATIENCE;
-        while !self.seen.contains(text) {
+        loop {
+            if let Some(at) = self.seen.find(text) {
+                self.seen.drain(..at + text.len());
+                return;
+            }
             match self
                 .output
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
@@ -69,7 +73,6 @@ impl Terminal {
                 }
             }
         }
-        self.seen.clear();
     }
 }
 

@@ -163,6 +163,30 @@ pub fn divide(dividends: &ArrayRef, divisors: &ArrayRef) -> Result<Decimal128Arr
     amounts(quotients)
 }
 
+/// Rounds to so many places, half to even; null when either is null.
+pub fn round_to(values: &ArrayRef, places: &ArrayRef) -> Result<Decimal128Array> {
+    let values = to_amount(values)?;
+    let places = cast(places, &DataType::Int64)?;
+    let places = places.as_primitive::<Int64Type>();
+    let rounded = values
+        .iter()
+        .zip(places.iter())
+        .map(|(value, places)| {
+            let (Some(value), Some(places)) = (value, places) else {
+                return Ok(None);
+            };
+            let dropped = i64::from(AMOUNT_SCALE) - places;
+            let Some(dropped) = u32::try_from(dropped).ok().filter(|d| *d <= 9) else {
+                return exec_err!("round_to: {places} is not between 0 and 9 places");
+            };
+            let unit = 10i128.pow(dropped);
+            let whole = round_half_even(i256::from_i128(value), i256::from_i128(unit));
+            in_range(whole.wrapping_mul(i256::from_i128(unit))).map(Some)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    amounts(rounded)
+}
+
 /// Reads decimal text exactly; a longer fraction is rounded half-even.
 fn parse_amount(text: &str) -> Result<i128> {
     let wrong = || exec_datafusion_err!("not a decimal number");
@@ -230,6 +254,25 @@ mod tests {
         assert_eq!(product(1, 500_000_000), 0);
         assert_eq!(product(3, 500_000_000), 2);
         assert!(multiply(&array(10i128.pow(37)), &array(10i128.pow(37))).is_err());
+    }
+
+    #[test]
+    fn amounts_are_rounded_half_even_to_any_place() {
+        let check = |value: i128, places: i64, expected: i128| {
+            let values = std::sync::Arc::new(amounts(vec![Some(value)]).unwrap()) as ArrayRef;
+            let places =
+                std::sync::Arc::new(arrow::array::Int64Array::from(vec![places])) as ArrayRef;
+            assert_eq!(
+                round_to(&values, &places).unwrap().value(0),
+                expected,
+                "{value}"
+            );
+        };
+        check(1_005_000_000, 2, 1_000_000_000);
+        check(1_015_000_000, 2, 1_020_000_000);
+        check(-1_015_000_001, 2, -1_020_000_000);
+        check(1_500_000_000, 0, 2_000_000_000);
+        check(1_234_567_891, 9, 1_234_567_891);
     }
 
     #[test]

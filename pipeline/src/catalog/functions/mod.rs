@@ -5,6 +5,7 @@
 mod amount;
 mod list;
 mod text;
+mod vendor;
 
 use std::sync::Arc;
 
@@ -39,6 +40,10 @@ enum Function {
     MultiplyExact,
     /// `divide_exact(a, b) -> decimal(38, 9)`: half-even; null when `b` is null or zero.
     DivideExact,
+    /// `round_to(decimal, places) -> decimal(38, 9)`: half-even, to 0 to 9 places.
+    RoundTo,
+    /// `vendor_key(text) -> text`: a company's name without legal form, country and brackets, in plain words.
+    VendorKey,
     /// `list_first_non_null(list<T>) -> T`.
     ListFirstNonNull,
     /// `list_sort_by(list<T>, list<K>) -> list<T>`: by the keys beside, ascending, nulls last.
@@ -54,11 +59,13 @@ enum Function {
 }
 
 impl Function {
-    const ALL: [Function; 10] = [
+    const ALL: [Function; 12] = [
         Function::ListSum,
         Function::RoundHalfEven,
         Function::MultiplyExact,
         Function::DivideExact,
+        Function::RoundTo,
+        Function::VendorKey,
         Function::ListFirstNonNull,
         Function::ListSortBy,
         Function::StatusKey,
@@ -73,6 +80,8 @@ impl Function {
             Function::RoundHalfEven => "round_half_even",
             Function::MultiplyExact => "multiply_exact",
             Function::DivideExact => "divide_exact",
+            Function::RoundTo => "round_to",
+            Function::VendorKey => "vendor_key",
             Function::ListFirstNonNull => "list_first_non_null",
             Function::ListSortBy => "list_sort_by",
             Function::StatusKey => "status_key",
@@ -86,6 +95,7 @@ impl Function {
         match self {
             Function::MultiplyExact
             | Function::DivideExact
+            | Function::RoundTo
             | Function::ListSortBy
             | Function::JsonGet => 2,
             _ => 1,
@@ -126,7 +136,11 @@ impl ScalarUDFImpl for OurFunction {
                 plan_err!("list_sum: expected a list of decimals, found {other}")
             }
             (
-                Function::StatusKey | Function::NonBlank | Function::JsonGet | Function::JsonText,
+                Function::StatusKey
+                | Function::NonBlank
+                | Function::JsonGet
+                | Function::JsonText
+                | Function::VendorKey,
                 _,
             ) => Ok(DataType::Utf8),
             _ => Ok(AMOUNT),
@@ -140,6 +154,8 @@ impl ScalarUDFImpl for OurFunction {
             Function::RoundHalfEven => Arc::new(amount::to_amount(&arrays[0])?),
             Function::MultiplyExact => Arc::new(amount::multiply(&arrays[0], &arrays[1])?),
             Function::DivideExact => Arc::new(amount::divide(&arrays[0], &arrays[1])?),
+            Function::RoundTo => Arc::new(amount::round_to(&arrays[0], &arrays[1])?),
+            Function::VendorKey => Arc::new(vendor::keys(&arrays[0])?),
             Function::ListFirstNonNull => list::first_non_null(&arrays[0])?,
             Function::ListSortBy => list::sort_by(&arrays[0], &arrays[1])?,
             Function::StatusKey => Arc::new(text::status_key(&arrays[0])?),
