@@ -16,6 +16,7 @@ mod faults;
 mod fetch;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod hidden;
 mod limiter;
 mod page;
 mod passes;

@@ -4,6 +4,7 @@ mod cli;
 mod crash;
 mod identities;
 mod incremental;
+mod leak;
 mod maintain;
 mod mappings;
 mod quarantine;

@@ -347,3 +347,5 @@ fn the_job_files_we_ship_are_right() {
         assert_eq!(load(&path, &set, &[]).problems, []);
     }
 }
+
+mod mutants;
