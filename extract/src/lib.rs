@@ -21,6 +21,7 @@ mod limiter;
 mod page;
 mod passes;
 mod probe;
+pub mod queue;
 mod range;
 mod read;
 mod retry;

@@ -7,6 +7,7 @@ mod incremental;
 mod leak;
 mod maintain;
 mod mappings;
+mod memory;
 mod quarantine;
 mod software;
 mod tidy;
