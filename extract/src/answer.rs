@@ -4,6 +4,7 @@
 //! body, so bodies are unpacked here.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use flate2::bufread::MultiGzDecoder;
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -67,6 +69,34 @@ pub(crate) struct Answer {
     pub retry_after: Option<Duration>,
     /// Host of a redirect.
     pub location: Option<String>,
+    /// Kept for as long as a large body is.
+    pub _room: Room,
+}
+
+/// Bodies larger than this are held one at a time.
+const LARGE_BYTES: usize = 6 << 20;
+
+/// The room that bodies of one instance take: small ones as they come, of the large ones one at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Rooms(Arc<Semaphore>);
+
+/// What one body has of it.
+#[derive(Debug, Default)]
+pub(crate) struct Room(Option<OwnedSemaphorePermit>);
+
+impl Default for Rooms {
+    fn default() -> Rooms {
+        Rooms(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl Rooms {
+    /// Waits for the room that a body of so many bytes needs.
+    async fn make(&self, room: &mut Room, bytes: usize) {
+        if bytes > LARGE_BYTES && room.0.is_none() {
+            room.0 = self.0.clone().acquire_owned().await.ok();
+        }
+    }
 }
 
 impl Answer {
@@ -111,7 +141,12 @@ impl Answer {
 }
 
 /// Reads the body to its end, and unpacks it.
-pub(crate) async fn read_answer(response: Response, limits: &Limits) -> Result<Answer, Trouble> {
+pub(crate) async fn read_answer(
+    response: Response,
+    limits: &Limits,
+    rooms: &Rooms,
+) -> Result<Answer, Trouble> {
+    let mut room = Room::default();
     let status = response.status().as_u16();
     let headers = response.headers();
     let date = text(headers, DATE.as_str());
@@ -125,10 +160,12 @@ pub(crate) async fn read_answer(response: Response, limits: &Limits) -> Result<A
     let date = date.and_then(http_date);
     let encoding = Encoding::of(headers);
     let body = if status == 200 {
-        unpack(read_body(response, limits).await?, encoding, limits)?
+        let body = read_body(response, limits, rooms, &mut room).await?;
+        unpack(body, encoding, limits, rooms, &mut room).await?
     } else {
         let start = read_start(response, limits).await;
-        unpack(start, encoding, limits).unwrap_or_default()
+        let unpacked = unpack(start, encoding, limits, rooms, &mut room).await;
+        unpacked.unwrap_or_default()
     };
     Ok(Answer {
         status,
@@ -136,6 +173,7 @@ pub(crate) async fn read_answer(response: Response, limits: &Limits) -> Result<A
         date,
         retry_after,
         location,
+        _room: room,
     })
 }
 
@@ -148,7 +186,12 @@ fn place(location: &str) -> String {
     host
 }
 
-async fn read_body(mut response: Response, limits: &Limits) -> Result<Bytes, Trouble> {
+async fn read_body(
+    mut response: Response,
+    limits: &Limits,
+    rooms: &Rooms,
+    room: &mut Room,
+) -> Result<Bytes, Trouble> {
     let too_large = || {
         Trouble::Content(DecodeError::TooLarge {
             what: format!("more than {} bytes on the wire", limits.wire_bytes),
@@ -172,6 +215,7 @@ async fn read_body(mut response: Response, limits: &Limits) -> Result<Bytes, Tro
         if body.len() + chunk.len() > limits.wire_bytes {
             return Err(too_large());
         }
+        rooms.make(room, body.len() + chunk.len()).await;
         body.extend_from_slice(&chunk);
         let elapsed = started.elapsed();
         if elapsed > limits.drip_after
@@ -224,27 +268,43 @@ impl Encoding {
     }
 }
 
-fn unpack(body: Bytes, encoding: Encoding, limits: &Limits) -> Result<Bytes, Trouble> {
+async fn unpack(
+    body: Bytes,
+    encoding: Encoding,
+    limits: &Limits,
+    rooms: &Rooms,
+    room: &mut Room,
+) -> Result<Bytes, Trouble> {
     match encoding {
         Encoding::Plain => Ok(body),
         // An empty body is empty however it is packed; it is told as that.
         Encoding::Gzip if body.is_empty() => Ok(body),
-        Encoding::Gzip => gunzip(&body, limits),
+        Encoding::Gzip => gunzip(&body, limits, rooms, room).await,
         Encoding::Other => Err(Trouble::Content(DecodeError::NotRecords {
             found: "packed in a way that was not asked for",
         })),
     }
 }
 
-fn gunzip(packed: &[u8], limits: &Limits) -> Result<Bytes, Trouble> {
+async fn gunzip(
+    packed: &[u8],
+    limits: &Limits,
+    rooms: &Rooms,
+    room: &mut Room,
+) -> Result<Bytes, Trouble> {
     let ratio_bytes = packed.len().saturating_mul(limits.ratio);
     let most = limits.body_bytes.min(ratio_bytes.max(limits.ratio_from));
-    let mut body = Vec::with_capacity(packed.len().saturating_mul(4).min(most));
+    let broken = |error| Trouble::Connection(format!("the gzip body is broken or cut: {error}"));
+    let first = most.min(LARGE_BYTES);
+    let mut body = Vec::with_capacity(packed.len().saturating_mul(4).min(first));
     // One byte more than is allowed, so that what is just allowed passes.
-    let mut reader = MultiGzDecoder::new(packed).take(most as u64 + 1);
-    reader
-        .read_to_end(&mut body)
-        .map_err(|error| Trouble::Connection(format!("the gzip body is broken or cut: {error}")))?;
+    let mut reader = MultiGzDecoder::new(packed).take(first as u64 + 1);
+    reader.read_to_end(&mut body).map_err(broken)?;
+    if body.len() > first && first < most {
+        rooms.make(room, body.len()).await;
+        reader.set_limit((most - first) as u64);
+        reader.read_to_end(&mut body).map_err(broken)?;
+    }
     if body.len() <= most {
         return Ok(body.into());
     }

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::address::{Lookup, PrivateName, PublicOnly, check_url, system_lookup};
-use crate::answer::{Answer, Limits, read_answer};
+use crate::answer::{Answer, Limits, Rooms, read_answer};
 use crate::error::ExtractError;
 use crate::limiter::Limiter;
 use crate::retry::{Budget, Patience, Retry, Trouble};
@@ -58,6 +58,7 @@ struct Shared {
     tokens: Tokens,
     limiter: Limiter,
     in_flight: Semaphore,
+    rooms: Rooms,
     budget: Budget,
     scrubber: Scrubber,
     tuning: Tuning,
@@ -142,6 +143,7 @@ impl Instance {
         Ok(Instance(Arc::new(Shared {
             limiter: Limiter::new(settings.requests_per_second),
             in_flight: Semaphore::new(settings.max_in_flight),
+            rooms: Rooms::default(),
             scrubber: Scrubber::new(&settings.client_id, &settings.client_secret),
             settings,
             http,
@@ -323,7 +325,7 @@ impl Instance {
             match timeout(limits.first_byte, request.send()).await {
                 Err(_) => Err(Failure::Passing(Trouble::Timeout("answer"))),
                 Ok(Err(error)) => Err(Failure::of(&error)),
-                Ok(Ok(response)) => read_answer(response, limits)
+                Ok(Ok(response)) => read_answer(response, limits, &self.0.rooms)
                     .await
                     .map_err(Failure::Passing),
             }

@@ -79,7 +79,7 @@ impl Reader {
         judge: impl Fn(&PageInfo) -> Result<Step, Refusal>,
     ) -> Result<Result<Step, Refusal>, Stop> {
         loop {
-            size.asked = size.next;
+            size.asked = size.next.min(self.plan().page_rows());
             let query = with_word(query, "limit", size.asked.to_string());
             let unreadable = match self.attempt(&query, size.tries(), &judge).await? {
                 Ok(step) => {
@@ -145,6 +145,8 @@ impl Reader {
                 Ok(page) => {
                     let step = judge(&page);
                     let keep = step.as_ref().map_or(0, |step| step.keep);
+                    self.plan()
+                        .learn_size(answer.body.len(), page.records.len());
                     self.count_early(&page, keep);
                     decoder.keep(keep);
                     return Ok(Ok(step));

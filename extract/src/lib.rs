@@ -16,10 +16,12 @@ mod faults;
 mod fetch;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod hidden;
 mod limiter;
 mod page;
 mod passes;
 mod probe;
+pub mod queue;
 mod range;
 mod read;
 mod retry;

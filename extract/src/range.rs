@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     newest: Option<i64>,
     /// Whether ranges split before a full page has shown that there is much to read.
     eager: bool,
+    /// Records that a page is asked to hold at most.
+    page_rows: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -42,6 +44,8 @@ pub(crate) struct Disorder;
 
 /// Splitting costs a request more, so a range keeps some pages' worth of ids.
 const SMALLEST: i64 = 4 * PAGE_ROWS as i64;
+/// A page of more than this is asked for in fewer records: several are on their way at once.
+const PAGE_BYTES: usize = 4 << 20;
 
 impl Plan {
     /// One range over everything; a first load splits it for as many readers as there are.
@@ -57,6 +61,19 @@ impl Plan {
             next: 1,
             newest,
             eager: first_load,
+            page_rows: PAGE_ROWS,
+        }
+    }
+
+    pub(crate) fn page_rows(&self) -> usize {
+        self.page_rows
+    }
+
+    /// Learns from a page how many records make one that is not too large: of large records, fewer.
+    pub(crate) fn learn_size(&mut self, page_bytes: usize, records: usize) {
+        if records > 0 {
+            let fit = PAGE_BYTES / (page_bytes / records).max(1);
+            self.page_rows = fit.min(self.page_rows * 2).clamp(1, PAGE_ROWS);
         }
     }
 
@@ -97,7 +114,7 @@ impl Plan {
             return Err(Disorder);
         }
         range.last = last;
-        range.full = page.len() >= PAGE_ROWS;
+        range.full = page.len() >= self.page_rows;
         let reached = match range.end {
             Some(end) => last >= end,
             None => newest == Some(last),

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::Stream;
 use futures::stream;
 use schemas::{Kind, Resource};
-use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::client::Instance;
@@ -20,6 +20,7 @@ use crate::error::ExtractError;
 use crate::fetch::PageSize;
 use crate::page::{Payload, base_query};
 use crate::passes;
+use crate::queue::{Receiver, Sender, queue};
 use crate::range::{Disorder, Plan};
 
 /// One pass over a resource.
@@ -41,8 +42,8 @@ pub struct Scan {
 
 const BATCH_ROWS: usize = 1_024;
 const BATCH_BYTES: u64 = 4 << 20;
-/// How many batches may wait for who reads the stream.
-const BATCHES_WAITING: usize = 1;
+/// What waits for who reads the stream, with what that one has in hand: about two batches of wide records.
+const WAITING_BYTES: usize = 16 << 20;
 /// A scan that reaches further back reads much, and is split before it begins.
 const LONG_WINDOW: TimeDelta = TimeDelta::days(7);
 
@@ -72,13 +73,13 @@ type Batch = Result<Decoded, ExtractError>;
 enum State {
     Start(Box<(Instance, Arc<Resource>, Scan)>),
     /// The tasks end with the set that holds them.
-    Running(mpsc::Receiver<Batch>, JoinSet<()>),
+    Running(Receiver<Batch>, JoinSet<()>),
 }
 
 fn begin(
     (instance, resource, scan): (Instance, Arc<Resource>, Scan),
-) -> (mpsc::Receiver<Batch>, JoinSet<()>) {
-    let (sender, batches) = mpsc::channel(BATCHES_WAITING);
+) -> (Receiver<Batch>, JoinSet<()>) {
+    let (sender, batches) = queue(WAITING_BYTES, bytes_of);
     let reader = Arc::new(Reader::new(instance, resource, &scan, sender));
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
@@ -87,6 +88,10 @@ fn begin(
         }
     });
     (batches, tasks)
+}
+
+fn bytes_of(batch: &Batch) -> usize {
+    batch.as_ref().map_or(0, Decoded::memory_bytes)
 }
 
 /// What all requests of one scan share.
@@ -103,7 +108,7 @@ pub(crate) struct Reader {
     pub unread: AtomicU64,
     early: AtomicU64,
     notes: Mutex<Vec<String>>,
-    batches: mpsc::Sender<Batch>,
+    batches: Sender<Batch>,
 }
 
 /// Why a scan, or one of its ranges, does not go on.
@@ -210,7 +215,7 @@ impl Reader {
         instance: Instance,
         resource: Arc<Resource>,
         scan: &Scan,
-        batches: mpsc::Sender<Batch>,
+        batches: Sender<Batch>,
     ) -> Reader {
         let since = scan.since.filter(|_| resource.watermark.is_some());
         let first_load = since.is_none_or(|since| scan.server_time - since > LONG_WINDOW);
@@ -253,9 +258,9 @@ impl Reader {
             return Ok(());
         }
         let mut decoded = decoder.finish().map_err(|cause| self.batch_error(cause))?;
-        drop(decoder);
         decoded.requests = self.requests.swap(0, Ordering::Relaxed);
         decoded.notes = std::mem::take(&mut *self.notes.lock().expect("no holder panics"));
+        // The decoder stays taken: while this batch waits for room, no other is made.
         self.batches
             .send(Ok(decoded))
             .await
@@ -283,7 +288,7 @@ impl Reader {
             .push(text.to_owned());
     }
 
-    fn plan(&self) -> MutexGuard<'_, Plan> {
+    pub(crate) fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().expect("no holder panics")
     }
 

@@ -19,8 +19,8 @@ const TOKENS_KEPT: usize = 4;
 /// Words as long as this are no words, but tokens, keys or ids.
 const LONGEST_WORD: usize = 40;
 /// A secret shorter than this would black out whole sentences.
-const SHORTEST_SECRET: usize = 3;
-const HIDDEN: &str = "***";
+pub(crate) const SHORTEST_SECRET: usize = 3;
+pub(crate) const HIDDEN: &str = "***";
 
 impl fmt::Debug for Scrubber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,7 +81,7 @@ impl Scrubber {
 }
 
 /// A secret as it is, in base64, percent-encoded, and as JSON writes it.
-fn forms(secret: &str) -> Vec<String> {
+pub(crate) fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::Value::from(secret).to_string();
     let percent: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let mut forms = vec![

@@ -3,17 +3,16 @@
 mod cli;
 mod commands;
 mod config;
+mod log;
 mod output;
 mod progress;
 mod rows;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use chrono::Utc;
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::Cli;
 use crate::commands::World;
@@ -28,7 +27,7 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
+    log::to_stderr();
     rustls::crypto::ring::default_provider()
         .install_default()
         .expect("no other provider is installed before");
@@ -74,14 +73,4 @@ fn block_on(cli: Cli) -> Exit {
     // Whatever still runs (a simulator, a signal's listener) has no say in the result.
     runtime.shutdown_background();
     exit
-}
-
-fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_env("SPENDLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
 }

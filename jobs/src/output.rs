@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, TableComponent};
+use extract::hidden;
 
 use crate::config;
 
@@ -163,9 +164,9 @@ impl From<schemas::SchemaError> for Failure {
     }
 }
 
-/// Prints one line of talk.
+/// Prints one line of talk, cleaned of secrets that others may have put into it.
 pub fn say(line: impl AsRef<str>) {
-    eprintln!("{}", line.as_ref());
+    eprintln!("{}", hidden::clean(line.as_ref()));
 }
 
 /// Prints failures, each once, and gives back the worst code.

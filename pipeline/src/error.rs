@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use extract::ExtractError;
+use extract::{ExtractError, hidden};
 use schemas::SchemaError;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ impl Error {
     ) -> Self {
         Error {
             kind,
-            message: source.to_string(),
+            message: cleaned(&source),
             hint,
             lost_race: false,
             source: source.source().map(|inner| {
@@ -88,6 +88,11 @@ impl StdError for Error {
     }
 }
 
+/// A store may repeat what it was sent, and its words stand in the texts of others.
+fn cleaned(error: &dyn StdError) -> String {
+    hidden::clean(&error.to_string()).into_owned()
+}
+
 #[derive(Debug)]
 struct Cause {
     message: String,
@@ -97,7 +102,7 @@ struct Cause {
 impl Cause {
     fn of(error: &dyn StdError) -> Cause {
         Cause {
-            message: error.to_string(),
+            message: cleaned(error),
             source: error.source().map(|inner| Box::new(Cause::of(inner))),
         }
     }

@@ -3,7 +3,7 @@
 //! An entry is open until the change log holds a version of its record that was read at or after it: a later
 //! run that met the record in a shape that fits, or a replay.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
@@ -131,6 +131,25 @@ pub(crate) async fn newest_entry(
     let sql = format!("SELECT max(_extracted_at) AS newest FROM ({open})");
     let found = rows(settings, &sql).await?;
     Ok(found.first().and_then(|batch| time(batch, "newest", 0)))
+}
+
+/// Integer ids of the records of one resource that have an open entry.
+pub(crate) async fn open_ids(
+    settings: &LakeSettings,
+    resource: &str,
+    connection: &str,
+) -> Result<HashSet<i64>, Error> {
+    if !resources(settings).await?.contains(resource) {
+        return Ok(HashSet::new());
+    }
+    let open = open_entries(settings, resource, connection).await?;
+    let sql = format!("SELECT record_id FROM ({open}) WHERE record_id IS NOT NULL");
+    let mut ids = HashSet::new();
+    for batch in rows(settings, &sql).await? {
+        let texts = (0..batch.num_rows()).filter_map(|row| text(&batch, "record_id", row));
+        ids.extend(texts.filter_map(|id| id.parse::<i64>().ok()));
+    }
+    Ok(ids)
 }
 
 /// Resources that have a quarantine table.

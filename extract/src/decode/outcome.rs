@@ -26,6 +26,17 @@ pub struct Decoded {
     pub notes: Vec<String>,
 }
 
+impl Decoded {
+    /// What rows and misfits take in memory.
+    pub fn memory_bytes(&self) -> usize {
+        let misfits = self
+            .misfits
+            .iter()
+            .map(|misfit| size_of::<Misfit>() + misfit.raw.capacity() + misfit.detail.capacity());
+        self.batch.get_array_memory_size() + misfits.sum::<usize>()
+    }
+}
+
 /// A record that does not fit its definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {

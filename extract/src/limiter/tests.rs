@@ -151,6 +151,7 @@ fn instance(server: &Arc<Mutex<Server>>, rate: Option<f64>) -> Instance {
                 date: None,
                 retry_after: None,
                 location: None,
+                _room: Default::default(),
             };
             if request.method() == reqwest::Method::POST {
                 return Ok(answer);

@@ -1,5 +1,6 @@
 //! `${NAME}` and `${file:/path}` inside a value. Knows nothing of job files.
 
+use std::io::Read;
 use std::path::Path;
 
 /// Looks up an environment variable.
@@ -39,6 +40,11 @@ pub fn expand(
 pub fn stands_in_clear(text: &str) -> bool {
     let plain = |piece: &Piece<'_>| matches!(piece, Piece::Plain(_));
     pieces(text).is_ok_and(|pieces| pieces.iter().any(plain))
+}
+
+/// Whether any of `text` comes from elsewhere, so that its value is not for a message.
+pub fn holds_reference(text: &str) -> bool {
+    text.contains("${")
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -105,10 +111,11 @@ fn file(path: &Path) -> Result<String, Unresolved> {
         hint: "a relative path starts at the folder of the job file".into(),
     };
     let read = |path: &Path| -> std::io::Result<Option<String>> {
-        if std::fs::metadata(path)?.len() > LARGEST_FILE_BYTES {
-            return Ok(None);
-        }
-        std::fs::read_to_string(path).map(Some)
+        let mut text = String::new();
+        // A device has no length, and no end.
+        let mut start = std::fs::File::open(path)?.take(LARGEST_FILE_BYTES + 1);
+        start.read_to_string(&mut text)?;
+        Ok((text.len() as u64 <= LARGEST_FILE_BYTES).then_some(text))
     };
     let text = read(path)
         .map_err(|error| unreadable(&super::reason(&error)))?

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Problems;
+use super::{Problems, shown};
 
 /// A value, and the line it stands on.
 #[derive(Debug, Clone, PartialEq)]
@@ -291,7 +291,7 @@ impl Reader<'_> {
         let line = self.line(value);
         self.problems.at(
             line,
-            format!("key \"{key}\" holds {found}"),
+            format!("key {} holds {found}", shown(key)),
             format!("write {wanted}"),
         );
     }

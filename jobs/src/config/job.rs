@@ -5,15 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use extract::{Payload, Settings};
+use extract::{Payload, Settings, hidden};
 use pipeline::job::PIECE_RECORDS;
 use pipeline::{Job, LakeSettings, Reconcile, WarehouseSettings};
 use secrecy::SecretString;
 use url::Url;
 
-use super::expand::{Environment, expand, stands_in_clear};
+use super::expand::{Environment, expand, holds_reference, stands_in_clear};
 use super::file::{Coupa, Extract, JobFile, Lake, Warehouse, Written};
-use super::{Problems, address, store, units};
+use super::{Problems, address, shown, store, units};
 
 /// Coupa documents 25 requests a second for everything a customer runs.
 const MOST_REQUESTS_PER_SECOND: f64 = 25.0;
@@ -184,10 +184,7 @@ impl Checker<'_> {
             )
             .and_then(|url| match address::coupa(&url.value) {
                 Ok(accepted) => Some(accepted),
-                Err(refused) => {
-                    self.problems.at(url.line, refused.what, refused.hint);
-                    None
-                }
+                Err(refused) => self.refuse_address(coupa.url.as_ref(), "url in [coupa]", refused),
             });
         let client_id = self.need(
             coupa.client_id.as_ref(),
@@ -218,7 +215,9 @@ impl Checker<'_> {
             "client_secret in [coupa]",
             wanted,
         )?;
-        Some(SecretString::from(secret.value))
+        let secret = SecretString::from(secret.value);
+        hidden::hide(&secret);
+        Some(secret)
     }
 
     /// A loopback address is the simulator, which nobody else waits for: no ceiling there unless
@@ -316,7 +315,7 @@ impl Checker<'_> {
         if moment.is_none() {
             self.problems.at(
                 since.line,
-                format!("since is not a date: \"{}\"", since.value),
+                format!("since is not a date: {}", shown(&since.value)),
                 "write a date, \"2023-01-01\", or a time with its offset, \"2023-01-01T00:00:00Z\"",
             );
         }
@@ -336,7 +335,7 @@ impl Checker<'_> {
                 };
                 self.problems.at(
                     overlap.line,
-                    format!("{what}: \"{}\"", overlap.value),
+                    format!("{what}: {}", shown(&overlap.value)),
                     "write a number and a unit, s, m, h or d, as in \"10m\"",
                 );
                 OVERLAP
@@ -409,10 +408,7 @@ impl Checker<'_> {
         let url = self.need(lake.url.as_ref(), "url in [lake]", "url = \"./lake\"");
         let url = url.and_then(|url| match address::lake(&url.value, self.place.folder) {
             Ok(url) => Some(url),
-            Err(refused) => {
-                self.problems.at(url.line, refused.what, refused.hint);
-                None
-            }
+            Err(refused) => self.refuse_address(lake.url.as_ref(), "url in [lake]", refused),
         });
         let mut options = BTreeMap::new();
         let mut complete = true;
@@ -437,10 +433,17 @@ impl Checker<'_> {
     }
 
     fn option(&mut self, key: &str, value: &Written<String>) -> Option<SecretString> {
-        if is_secret(key) {
+        let is_secret = is_secret(key);
+        if is_secret {
+            let shown = shown(key);
+            let key = shown.trim_matches('"');
             self.refuse_clear(value, key, &key.to_ascii_uppercase())?;
         }
-        Some(SecretString::from(self.fetch(value)?.value))
+        let fetched = SecretString::from(self.fetch(value)?.value);
+        if is_secret {
+            hidden::hide(&fetched);
+        }
+        Some(fetched)
     }
 
     fn warehouse(&mut self, warehouse: &Warehouse) -> Option<WarehouseSettings> {
@@ -520,6 +523,25 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// Says why, unless that would show what a reference led to: it may have led to a secret.
+    fn refuse_address<T>(
+        &mut self,
+        written: Option<&Written<String>>,
+        name: &str,
+        refused: address::Refused,
+    ) -> Option<T> {
+        let written = written?;
+        let (what, hint) = match holds_reference(&written.value) {
+            true => (
+                format!("{name} is no address that can be used, with what it refers to"),
+                "print the variable or file that it names, and compare: https://acme.coupahost.com, ./lake".to_owned(),
+            ),
+            false => (refused.what, refused.hint),
+        };
+        self.problems.at(written.line, what, hint);
+        None
     }
 
     /// `None` if any part of the secret stands in the file itself.

@@ -124,6 +124,17 @@ pub fn reason(error: &std::io::Error) -> String {
     }
 }
 
+/// What was written, in quotes, if it is a word or two. Longer texts are not for a message, and where a quote is
+/// missing they hold the lines that follow.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.chars().count() {
+        length if length > LONGEST => format!("a text of {length} characters"),
+        _ if text.contains(char::is_control) => "a text of several lines".to_owned(),
+        _ => format!("\"{text}\""),
+    }
+}
+
 /// Collects the problems of one file.
 struct Problems {
     file: String,
@@ -162,7 +173,7 @@ impl Problems {
             Some(word) => format!("did you mean \"{word}\"?"),
             None => format!("allowed are {}", allowed.join(", ")),
         };
-        self.at(line, format!("unknown {noun} \"{found}\""), hint);
+        self.at(line, format!("unknown {noun} {}", shown(found)), hint);
     }
 
     fn sorted(mut self) -> Vec<Problem> {

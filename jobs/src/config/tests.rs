@@ -346,3 +346,5 @@ fn the_job_files_we_ship_are_right() {
         assert_eq!(load(&path, &set, &[]).problems, []);
     }
 }
+
+mod mutants;

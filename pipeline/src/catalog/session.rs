@@ -12,10 +12,16 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::{Lake, TableName, functions};
+use super::{DataFile, Lake, TableName, functions};
 
 /// Rows a batch: raw records carry their JSON, so a batch of 1,024 is already some 8 MiB.
 const BATCH_ROWS: usize = 1_024;
+/// What a batch of a mapping may take where its records are large.
+const BATCH_BYTES: u64 = 16 << 20;
+/// A byte of a file is about so many in memory.
+const UNPACKED: u64 = 4;
+/// What a file of wide rows takes besides them, at most.
+const FOOTER_BYTES: u64 = 1 << 20;
 /// Queries spill to disk beyond this.
 const MEMORY_BYTES: usize = 192 << 20;
 /// What a report's mapping may use: it joins and sorts whole tables, in narrow rows.
@@ -47,11 +53,25 @@ pub fn new_session(lake: Option<&Lake>) -> Result<SessionContext> {
 ///
 /// Mappings move wide rows past narrow ones; dealing them out to several partitions would copy each row
 /// and hold batches for every one of them. Their work is spread by running several streams instead.
-pub fn new_mapping_session(lake: Option<&Lake>) -> Result<SessionContext> {
-    let config = SessionConfig::new()
-        .with_batch_size(BATCH_ROWS)
-        .with_target_partitions(1);
-    session(lake, config, MEMORY_BYTES)
+/// Where the rows of `driver` are large, a batch has fewer of them.
+pub fn new_mapping_session(lake: Option<&Lake>, driver: &[DataFile]) -> Result<SessionContext> {
+    let config = SessionConfig::new().with_target_partitions(1);
+    session(
+        lake,
+        config.with_batch_size(batch_rows(driver)),
+        MEMORY_BYTES,
+    )
+}
+
+/// So many rows that a batch of the largest in these files takes about [`BATCH_BYTES`].
+fn batch_rows(files: &[DataFile]) -> usize {
+    let row_bytes = |file: &DataFile| {
+        let pages = file.bytes.saturating_sub(FOOTER_BYTES);
+        pages / file.row_count.max(1) * UNPACKED
+    };
+    let largest = files.iter().map(row_bytes).max().unwrap_or(0);
+    let rows = BATCH_BYTES / largest.max(1);
+    usize::try_from(rows).map_or(BATCH_ROWS, |rows| rows.clamp(1, BATCH_ROWS))
 }
 
 /// A session for statements that people write: it knows where in the text each column stands.

@@ -13,6 +13,7 @@ use super::references::References;
 use crate::catalog::Lake;
 use crate::error::{Error, Kind};
 use crate::job::{Event, Job, Reconcile, ResourceState, RunOptions, Stop};
+use crate::quarantine::open_ids;
 use crate::summary::{Outcome, Problem, ResourceSummary};
 
 /// What reading a resource needs to know of the run around it.
@@ -99,14 +100,15 @@ fn protocol<'a, L: ChangeLog>(
 
 /// Fetches records that others refer to and the log lacks, of resources that were read well.
 ///
-/// So many a resource and run; the others follow in later runs. A failure stands in the resource's summary.
+/// So many a resource and run; the others follow in later runs. One that is in quarantine is not asked for: it
+/// was seen, and comes back when it changes or is replayed. A failure stands in the resource's summary.
 pub async fn fetch_missing(
     run: &Reading<'_>,
     resources: &[Resource],
     summaries: &mut [ResourceSummary],
 ) {
     for resource in resources {
-        let named = run.references.to(&resource.name);
+        let mut named = run.references.to(&resource.name);
         let summary = summaries
             .iter_mut()
             .find(|one| one.resource == resource.name);
@@ -118,6 +120,9 @@ pub async fn fetch_missing(
         }
         let result = async {
             let settings = settings(run);
+            let connection = &run.mark.connection;
+            let aside = open_ids(&run.job.lake, &resource.name, connection).await?;
+            named.retain(|id| !aside.contains(id));
             let mut log = LogAppend::open(run.lake, run.schemas, resource, run.mark).await?;
             protocol(run, resource, &settings, &mut log, summary)
                 .fetch_missing(&named)

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use extract::queue::queue;
 use futures::{Stream, StreamExt, TryStreamExt};
 use schemas::{Refresh, Schemas, Table};
 use serde_json::json;
@@ -32,8 +34,8 @@ pub(super) const EMPTY_COMMITS: i64 = 20;
 /// Merges that lose the race for a version to another connection's run are made anew this often in all.
 const MERGE_ATTEMPTS: u32 = 5;
 
-/// Mapped batches that may wait for the writer.
-const AHEAD: usize = 2;
+/// Mapped rows that wait for the writer, with those it has in hand: about three batches of wide documents.
+const AHEAD_BYTES: usize = 24 << 20;
 
 /// What a refresh needs to know of the run around it.
 pub struct Refreshing<'a> {
@@ -305,12 +307,14 @@ async fn refresh_feed(
     Ok(Some(merge(run.lake, base, &plan, rows, facts).await?))
 }
 
-/// Runs a stream on a task of its own, [`AHEAD`] batches before its reader: rows are mapped while those
+/// Runs a stream on a task of its own, up to [`AHEAD_BYTES`] before its reader: rows are mapped while those
 /// before them are encoded. The task ends with its reader.
-fn ahead<T: Send + 'static>(
-    stream: impl Stream<Item = T> + Send + 'static,
-) -> impl Stream<Item = T> {
-    let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD);
+fn ahead<E: Send + 'static>(
+    stream: impl Stream<Item = Result<RecordBatch, E>> + Send + 'static,
+) -> impl Stream<Item = Result<RecordBatch, E>> {
+    let (sender, receiver) = queue(AHEAD_BYTES, |rows: &Result<RecordBatch, E>| {
+        rows.as_ref().map_or(0, RecordBatch::get_array_memory_size)
+    });
     let task = tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream);
         while let Some(item) = stream.next().await {

@@ -123,7 +123,7 @@ pub async fn triggered_ids(
     changed: &[DataFile],
 ) -> Result<Vec<String>, TransformError> {
     let run = async {
-        let ctx = new_mapping_session(Some(layers.lake))?;
+        let ctx = new_mapping_session(Some(layers.lake), changed)?;
         let words = Words::of(sql);
         for name in referenced_tables(&ctx, sql)? {
             if name.layer == "changed" {
@@ -160,12 +160,12 @@ pub(super) async fn stamped(
     feed: Feed<'_>,
     changes: &Changes,
 ) -> QueryResult<DataFrame> {
-    let ctx = if feed.is_report() {
-        new_report_session(Some(layers.lake))?
-    } else {
-        new_mapping_session(Some(layers.lake))?
-    };
     let driver = feed.driver();
+    let files = layers.snapshots.get(&driver).map(|log| &log.files[..]);
+    let ctx = match feed.is_report() {
+        true => new_report_session(Some(layers.lake))?,
+        false => new_mapping_session(Some(layers.lake), files.unwrap_or_default())?,
+    };
     let words = Words::of_feed(feed);
     for name in referenced_tables(&ctx, &feed.mapping.sql)? {
         if name == driver {

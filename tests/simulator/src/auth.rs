@@ -165,6 +165,12 @@ impl Tokens {
         if opens { Ok(()) } else { Err(Refusal::Scope) }
     }
 
+    /// The tokens that are still worth something.
+    pub fn valid(&self) -> Vec<String> {
+        let issued = self.issued.lock().expect("no panic while tokens are held");
+        issued.keys().cloned().collect()
+    }
+
     /// Makes every token that was issued so far worthless.
     pub fn revoke(&self) {
         self.issued

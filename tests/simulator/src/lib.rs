@@ -228,6 +228,11 @@ impl Running {
         change(&mut self.shared.faults());
     }
 
+    /// The tokens that were issued and not revoked.
+    pub fn tokens(&self) -> Vec<String> {
+        self.shared.tokens.valid()
+    }
+
     /// Makes every token that was issued so far worthless.
     pub fn revoke_tokens(&self) {
         self.shared.tokens.revoke();

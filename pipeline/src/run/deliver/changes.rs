@@ -39,7 +39,7 @@ pub async fn changes(
     from: Option<u64>,
 ) -> Result<Changes, Error> {
     let reader = Reader {
-        ctx: new_mapping_session(Some(lake)).map_err(CatalogError::from)?,
+        ctx: new_mapping_session(Some(lake), &snapshot.files).map_err(CatalogError::from)?,
         lake: lake.clone(),
         snapshot: snapshot.clone(),
         connection: table
