@@ -224,8 +224,8 @@ impl Instance {
                     retry.young += 1;
                     sleep(self.0.tuning.patience.young_token * retry.young).await;
                 }
-                // Seen in practice as a passing answer, so one repetition.
-                403 if !retry.forbidden => {
+                // Seen in practice as a passing answer, so one repetition; not where the scope is missing.
+                403 if !retry.forbidden && !token.lacks(scope) => {
                     retry.forbidden = true;
                     sleep(self.0.tuning.patience.forbidden).await;
                 }

@@ -63,7 +63,7 @@ impl Default for Patience {
             throttled_cap: Duration::from_secs(120),
             pause: Duration::from_secs(1),
             young_token: Duration::from_secs(3),
-            forbidden: Duration::from_secs(3),
+            forbidden: Duration::from_secs(30),
             jitter: random_part,
         }
     }
@@ -142,7 +142,7 @@ impl Retry {
             return Err(self.give_up(trouble));
         }
         let turn = self.attempts.saturating_sub(1);
-        Ok(match trouble {
+        let next = match trouble {
             // Half of it is fixed: waits near zero would burn all attempts inside one window.
             Trouble::Throttled { wait, .. } => {
                 let backoff = doubled(patience.throttled, turn, patience.throttled_cap);
@@ -150,7 +150,11 @@ impl Retry {
                 jittered.max(wait.unwrap_or_default().min(LONGEST_RETRY_AFTER))
             }
             _ => (patience.jitter)(doubled(patience.transient, turn, patience.transient_cap)),
-        })
+        };
+        if !budget.wait(next) {
+            return Err(self.give_up(trouble));
+        }
+        Ok(next)
     }
 
     fn give_up(&self, trouble: Trouble) -> ExtractError {
@@ -188,16 +192,39 @@ struct Left {
     tokens: u32,
     /// Refusals in a row are no failures, and cost no token; but they have to end.
     refusals: u32,
+    /// Time in which somebody waits to ask again. Where many wait at once, it passes once.
+    waits: Duration,
+    /// Up to here it is paid for.
+    waited: Option<Instant>,
 }
 
 const BUDGET: u32 = 100;
+/// A source that answers now and then, and never well, would hold a run for days.
+const LONGEST_WAITS: Duration = Duration::from_secs(3_600);
+/// What an answer gives back: a source that is asked often may refuse often.
+const EARNED_WAIT: Duration = Duration::from_secs(1);
 
 impl Budget {
     pub(crate) fn new() -> Budget {
         Budget(Mutex::new(Left {
             tokens: BUDGET,
             refusals: BUDGET,
+            waits: LONGEST_WAITS,
+            waited: None,
         }))
+    }
+
+    fn wait(&self, wait: Duration) -> bool {
+        let now = Instant::now();
+        let mut left = self.0.lock().expect("no holder panics");
+        let paid = left.waited.map_or(now, |until| until.max(now));
+        let until = paid.max(now + wait);
+        let Some(rest) = left.waits.checked_sub(until - paid) else {
+            return false;
+        };
+        left.waits = rest;
+        left.waited = Some(until);
+        true
     }
 
     fn spend(&self, tokens: u32) -> bool {
@@ -222,6 +249,7 @@ impl Budget {
         let mut left = self.0.lock().expect("no holder panics");
         left.tokens = (left.tokens + 1).min(BUDGET);
         left.refusals = BUDGET;
+        left.waits = (left.waits + EARNED_WAIT).min(LONGEST_WAITS);
     }
 }
 
@@ -320,6 +348,51 @@ mod tests {
             })
             .count();
         assert_eq!(spent, 15);
+    }
+
+    /// Waits for a refusal that asks for so many seconds, among as many readers; `None` when it gives up.
+    async fn refused(budget: &Budget, seconds: u64, readers: usize) -> Option<()> {
+        let patience = Patience::default();
+        let waits: Result<Vec<Duration>, _> = (0..readers)
+            .map(|_| {
+                let mut retry = Retry::new("invoices");
+                retry.count_attempt();
+                let trouble = Trouble::Throttled {
+                    status: 429,
+                    wait: Some(Duration::from_secs(seconds)),
+                };
+                retry.wait(trouble, &patience, budget)
+            })
+            .collect();
+        tokio::time::sleep(waits.ok()?.into_iter().max()?).await;
+        Some(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn x43_a_source_that_never_answers_well_is_left_for_later() {
+        let (budget, started) = (Budget::new(), Instant::now());
+        let mut answered = 0;
+        while refused(&budget, 600, 1).await.is_some() {
+            budget.refill();
+            answered += 1;
+            assert!(answered < 100, "it would go on for ever");
+        }
+        assert!(answered > 3, "{answered}");
+        assert!(started.elapsed() <= LONGEST_WAITS);
+
+        // Many that wait at once wait once: as long as one alone.
+        let (budget, started) = (Budget::new(), Instant::now());
+        while refused(&budget, 600, 8).await.is_some() {
+            budget.refill();
+        }
+        assert!(started.elapsed() > LONGEST_WAITS / 2);
+
+        // One that refuses now and then among its answers is never given up.
+        let budget = Budget::new();
+        for _ in 0..10_000 {
+            assert!(refused(&budget, 10, 4).await.is_some());
+            (0..20).for_each(|_| budget.refill());
+        }
     }
 
     #[test]

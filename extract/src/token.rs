@@ -22,6 +22,8 @@ pub(crate) struct Tokens(Mutex<Option<Arc<Token>>>);
 pub(crate) struct Token {
     value: SecretString,
     renew_at: Instant,
+    /// What it opens; `None` where the server does not say.
+    scopes: Option<Vec<String>>,
 }
 
 impl fmt::Debug for Token {
@@ -33,6 +35,12 @@ impl fmt::Debug for Token {
 impl Token {
     pub(crate) fn expose(&self) -> &str {
         self.value.expose_secret()
+    }
+
+    /// Whether the server said what the token opens, and this was not among it.
+    pub(crate) fn lacks(&self, scope: &str) -> bool {
+        let scopes = self.scopes.as_ref();
+        scopes.is_some_and(|scopes| !scopes.iter().any(|one| one == scope))
     }
 }
 
@@ -109,8 +117,10 @@ fn read_token(answer: &Answer) -> Option<Token> {
         .map_or(USUAL, |seconds| {
             Duration::from_secs(seconds).clamp(SHORTEST, LONGEST)
         });
+    let scopes = body.get("scope").and_then(Value::as_str);
     Some(Token {
         value: value.to_owned().into(),
+        scopes: scopes.map(|text| text.split_whitespace().map(str::to_owned).collect()),
         renew_at: Instant::now() + life.mul_f64(0.8),
     })
 }

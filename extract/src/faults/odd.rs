@@ -60,6 +60,32 @@ fn x30_sixteen_readers_renew_an_expired_token_once() {
 }
 
 #[test]
+fn x35_a_scope_that_the_token_lacks_is_not_asked_for_twice() {
+    block_on(async {
+        let own = shape("invoices").scope.clone();
+        for (scope, requests) in [
+            ("core.common.read".to_owned(), 1),
+            (format!("core.common.read {own}"), 2),
+            (String::new(), 1),
+        ] {
+            let body = format!(r#"{{"access_token":"token-1","scope":"{scope}"}}"#);
+            let script: Script = Box::new(move |asked, _, _| {
+                let answer = match asked.is_list() {
+                    true => whole(403, &[], b"{}"),
+                    false => whole(200, &[], body.as_bytes()),
+                };
+                Some(vec![Piece::Send(answer)])
+            });
+            let server = Server::start(records(&shape("invoices"), 3), script).await;
+            read_all(&server, 1).await;
+            let state = server.state();
+            let lists = state.asked.iter().filter(|asked| asked.is_list());
+            assert_eq!(lists.count(), requests, "{scope}");
+        }
+    });
+}
+
+#[test]
 fn x33_a_sign_in_is_tried_again_or_explained() {
     let good = |life: &str| {
         whole(
