@@ -4,6 +4,7 @@
 mod agree;
 mod brute;
 mod documents;
+mod fifo;
 mod fixtures;
 mod histories;
 mod lake;
