@@ -75,7 +75,7 @@ fn by_hand(books: &Books) -> Uses {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receipts_are_used_first_in_first_out() {
-    let (mut each, mut all) = batch(40, 250);
+    let (mut each, mut all) = batch(40, 500);
     for books in each.iter_mut().chain([&mut all]) {
         for line in books
             .order_lines
@@ -106,5 +106,5 @@ async fn receipts_are_used_first_in_first_out() {
     assert_eq!(found, by_hand);
     assert!(found.len() > 100, "{} pairs are not enough", found.len());
     let returned = found.values().filter(|pieces| pieces.starts_with('-'));
-    assert!(returned.count() > 10, "credits give back");
+    assert!(returned.count() > 5, "credits give back");
 }

@@ -8,4 +8,5 @@ mod fifo;
 mod fixtures;
 mod histories;
 mod lake;
+mod spend;
 mod world;
