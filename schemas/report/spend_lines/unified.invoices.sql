@@ -34,7 +34,7 @@ line AS (
     FROM unified.invoice_lines AS l
     JOIN report.po_invoice_match AS m ON m.invoice_id = l.invoice_id AND m.line_ordinal = l.ordinal
     LEFT JOIN (SELECT code, max(decimals) AS decimals FROM unified.currencies GROUP BY code) AS money
-        ON money.code = l.currency
+        ON money.code = m.currency
 ),
 -- Amounts as they are given; percentages by what they reach together, so that the parts add up to the cent.
 shared AS (

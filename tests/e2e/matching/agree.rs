@@ -14,7 +14,7 @@ const BATCHES: u64 = 4;
 const HISTORIES: u64 = 525;
 
 /// The histories of one batch, each by itself, and all in one set of books.
-fn batch(number: u64, count: u64) -> (Vec<Books>, Books) {
+pub fn batch(number: u64, count: u64) -> (Vec<Books>, Books) {
     let rules = shared(number);
     let mut all = rules.clone();
     let mut each = Vec::new();
@@ -299,6 +299,7 @@ async fn what_must_not_matter_does_not() {
         received.receipts.push(super::documents::Receipt {
             id: next,
             order_line: line.id,
+            original: None,
             status: Some("created"),
             is_deleted: false,
             adds: true,

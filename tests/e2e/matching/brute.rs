@@ -123,7 +123,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// The order line that an invoice line bills, and how it is known.
-    fn target(&self, line: &InvoiceLine) -> (Option<&'a OrderLine>, &'static str) {
+    pub fn target(&self, line: &InvoiceLine) -> (Option<&'a OrderLine>, &'static str) {
         let lines = &self.books.order_lines;
         if let Some(found) = lines.iter().find(|one| Some(one.id) == line.order_line) {
             return (Some(found), "order_line_id");
@@ -177,7 +177,7 @@ impl<'a> Matcher<'a> {
         vendor.is_some_and(|vendor| vendor != self.order(to).vendor)
     }
 
-    fn consumes(&self, line: &InvoiceLine, to: &OrderLine) -> bool {
+    pub fn consumes(&self, line: &InvoiceLine, to: &OrderLine) -> bool {
         let invoice = self.invoice(line);
         Self::takes_part(invoice)
             && !self.is_duplicate(invoice)
@@ -185,7 +185,7 @@ impl<'a> Matcher<'a> {
             && self.rate(line, to).is_some()
     }
 
-    fn units_differ(line: &InvoiceLine, to: &OrderLine) -> bool {
+    pub fn units_differ(line: &InvoiceLine, to: &OrderLine) -> bool {
         matches!((line.uom, to.uom), (Some(a), Some(b)) if a != b)
     }
 
@@ -194,7 +194,7 @@ impl<'a> Matcher<'a> {
         self.signed(line, quantity)
     }
 
-    fn taken(&self, line: &InvoiceLine, to: &OrderLine) -> Decimal {
+    pub fn taken(&self, line: &InvoiceLine, to: &OrderLine) -> Decimal {
         let money_only = matches!(line.adjustment, Some("price" | "other"));
         if !self.consumes(line, to) || Self::units_differ(line, to) || money_only {
             return Decimal::ZERO;
@@ -207,7 +207,7 @@ impl<'a> Matcher<'a> {
         Some(kept(self.total(line) * rate))
     }
 
-    fn place(&self, line: &InvoiceLine) -> (String, u64, usize, u64, usize) {
+    pub fn place(&self, line: &InvoiceLine) -> (String, u64, usize, u64, usize) {
         let number = line.number.unwrap_or(usize::MAX);
         (
             self.invoice(line).date.clone(),
@@ -218,7 +218,7 @@ impl<'a> Matcher<'a> {
         )
     }
 
-    fn received(&self, line: &OrderLine) -> (Decimal, Decimal) {
+    pub fn received(&self, line: &OrderLine) -> (Decimal, Decimal) {
         let mut sums = (Decimal::ZERO, Decimal::ZERO);
         for one in &self.books.receipts {
             let done = matches!(one.status, None | Some("created" | "completed"));
@@ -235,7 +235,7 @@ impl<'a> Matcher<'a> {
         sums
     }
 
-    fn level(&self, line: &OrderLine) -> &'static str {
+    pub fn level(&self, line: &OrderLine) -> &'static str {
         let vendor = self.order(line).vendor;
         let vendors = self.books.vendors.iter();
         let of_vendor = vendors

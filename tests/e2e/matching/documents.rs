@@ -40,6 +40,8 @@ pub struct OrderLine {
 pub struct Receipt {
     pub id: u64,
     pub order_line: u64,
+    /// The receipt that a return or void is about.
+    pub original: Option<u64>,
     pub status: Option<&'static str>,
     pub is_deleted: bool,
     /// Adds to what was received, or takes away.
@@ -226,7 +228,7 @@ fn receipt(receipt: &Receipt) -> Row {
         |value: Option<Decimal>| value.map(|value| if receipt.adds { value } else { -value });
     row! {
         id: receipt.id.to_string(), purchase_order_line_id: receipt.order_line.to_string(),
-        status: receipt.status, is_deleted: receipt.is_deleted.to_string(),
+        original_receipt_id: text(&receipt.original), status: receipt.status, is_deleted: receipt.is_deleted.to_string(),
         transaction_date: receipt.date.clone(), quantity_effect: text(&signed(receipt.quantity)),
         amount_effect: text(&signed(receipt.amount)),
     }

@@ -240,9 +240,15 @@ fn add_receipts(dice: &mut Dice, books: &mut Books, base: u64) {
         let line = books.order_lines[dice.below(lines) as usize].clone();
         let quantity = Decimal::from(1 + dice.below(8));
         let value = Decimal::from(10 + dice.below(300));
+        // Returns, disposals and voids are a quarter; half of them say of what.
+        let adds = !dice.one_in(4);
+        let earlier = books.receipts.iter();
+        let earlier = earlier.filter(|one| one.adds && one.order_line == line.id);
+        let original = earlier.map(|one| one.id).last();
         books.receipts.push(Receipt {
             id: base + n,
             order_line: line.id,
+            original: original.filter(|_| !adds && dice.one_in(2)),
             status: dice.pick(&[
                 Some("created"),
                 Some("created"),
@@ -251,8 +257,7 @@ fn add_receipts(dice: &mut Dice, books: &mut Books, base: u64) {
                 Some("pending"),
             ]),
             is_deleted: dice.one_in(25),
-            // Returns, disposals and voids are a quarter.
-            adds: !dice.one_in(4),
+            adds,
             quantity: (!line.is_amount).then_some(quantity),
             amount: Some(line.price.map_or(value, |price| price * quantity)),
             date: dice.day(),

@@ -4,7 +4,9 @@
 mod agree;
 mod brute;
 mod documents;
+mod fifo;
 mod fixtures;
 mod histories;
 mod lake;
+mod spend;
 mod world;

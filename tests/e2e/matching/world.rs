@@ -115,6 +115,18 @@ impl World {
         Made { batch: whole }
     }
 
+    /// What a report's checks find, by the name of the check.
+    pub async fn broken(&self, name: &str) -> Vec<(String, Vec<Vec<String>>)> {
+        let mut found = Vec::new();
+        for check in &self.schemas.report_tables[name].checks {
+            let rows = self.rows(&check.sql).await;
+            if !rows.is_empty() {
+                found.push((check.name.clone(), rows));
+            }
+        }
+        found
+    }
+
     /// The rows of any question over the tables, as text.
     pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         let frame = self.ctx.sql(sql).await.expect("the question plans");
