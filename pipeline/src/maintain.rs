@@ -41,6 +41,18 @@ pub struct Maintained {
     pub error: Option<Problem>,
 }
 
+impl Maintained {
+    pub(crate) fn of(table: &TableName) -> Maintained {
+        Maintained {
+            table: table.to_string(),
+            files_before: 0,
+            files_after: 0,
+            removed: 0,
+            error: None,
+        }
+    }
+}
+
 /// Joins and removes files of every table of the lake, one table at a time.
 ///
 /// A table that fails is reported and the others are worked on. `observe` is told each table as it is done.
@@ -58,13 +70,7 @@ pub async fn maintain(
             if stop.is_requested() {
                 return Ok(done);
             }
-            let mut table = Maintained {
-                table: name.to_string(),
-                files_before: 0,
-                files_after: 0,
-                removed: 0,
-                error: None,
-            };
+            let mut table = Maintained::of(&name);
             if let Err(error) = maintain_table(&lake, &name, options, &mut table).await {
                 table.error = Some(Problem::from(&error));
             }
@@ -75,7 +81,7 @@ pub async fn maintain(
     Ok(done)
 }
 
-async fn maintain_table(
+pub(crate) async fn maintain_table(
     lake: &Lake,
     name: &TableName,
     options: MaintainOptions,

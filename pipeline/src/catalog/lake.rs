@@ -54,7 +54,11 @@ pub struct Lake {
     store: Arc<dyn ObjectStore>,
     root: Url,
     prefix: Path,
+    part_bytes: usize,
 }
+
+/// Uploads go in parts of this size, the least that S3 takes; each open file holds one.
+const PART_BYTES: usize = 5 << 20;
 
 impl Lake {
     /// Opens the store behind `settings`. Nothing is asked of it yet, and nothing created.
@@ -84,17 +88,24 @@ impl Lake {
             store: Arc::from(store),
             root,
             prefix,
+            part_bytes: PART_BYTES,
         })
     }
 
-    /// A lake on a store of a test's own.
+    /// A lake in a store of the test's own, which takes even small files in parts.
     #[cfg(test)]
-    pub fn over(store: Arc<dyn ObjectStore>) -> Lake {
+    pub(crate) fn of_store(store: Arc<dyn ObjectStore>) -> Lake {
         Lake {
             store,
-            root: Url::parse("memory:///lake").expect("it is a url"),
+            root: Url::parse("memory:///lake").expect("an address"),
             prefix: Path::from("lake"),
+            part_bytes: 4 << 10,
         }
+    }
+
+    /// Files larger than this are uploaded in parts of this size.
+    pub fn part_bytes(&self) -> usize {
+        self.part_bytes
     }
 
     /// The store, with `/` at the root of the bucket or file system.

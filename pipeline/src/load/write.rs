@@ -33,8 +33,6 @@ const NESTED_PAGE_ROWS: usize = 2_000;
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// A file is closed at this size; the next rows of its partition begin another.
 const FILE_BYTES: usize = 128 << 20;
-/// Uploads go in parts of this size, the least that S3 takes; each open file holds one.
-const PART_BYTES: usize = 5 << 20;
 /// Files open at once; beyond it, the one that was begun first is closed.
 const OPEN_FILES: usize = 48;
 /// Rows of partitioned tables wait as batches until they fill a row group of their partition, or until
@@ -291,7 +289,7 @@ impl TableWriter {
         };
         let full = Path::from(format!("{}/{path}", self.lake.table_path(&self.table)));
         let writer = AsyncArrowWriter::try_new(
-            BufWriter::with_capacity(self.lake.store(), full, PART_BYTES),
+            BufWriter::with_capacity(self.lake.store(), full, self.lake.part_bytes()),
             self.file_schema.clone(),
             Some(self.properties.clone()),
         )

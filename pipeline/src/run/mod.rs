@@ -13,6 +13,8 @@ mod refresh;
 mod replay;
 mod report;
 mod samples;
+#[cfg(test)]
+mod storage;
 
 use std::collections::BTreeMap;
 
