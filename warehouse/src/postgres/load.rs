@@ -225,7 +225,7 @@ impl Work<'_> {
         }
         let same = sql::equal(&self.table.replace_by, "old", "new");
         self.run(&format!(
-            "ANALYZE {STAGE}; ANALYZE {GONE};\
+            "ANALYZE {STAGE} ({groups}); ANALYZE {GONE};\
              DELETE FROM {target} AS old USING (SELECT {groups} FROM {STAGE} UNION SELECT {groups} FROM {GONE}) AS new \
              WHERE {same};\
              INSERT INTO {target} ({columns}) SELECT {columns} FROM {STAGE}"
