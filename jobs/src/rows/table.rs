@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 

@@ -6,7 +6,6 @@
 mod browser;
 mod devtools;
 mod lake;
-mod prompt;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
