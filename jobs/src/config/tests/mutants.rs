@@ -79,7 +79,8 @@ fn a_mutant_is_a_job_or_is_told_where_it_is_wrong() {
         };
         let started = Instant::now();
         let loaded = check(&mutant, &path);
-        assert!(started.elapsed() < Duration::from_secs(2), "{mutant}");
+        // Far more than a busy machine may hold a test up.
+        assert!(started.elapsed() < Duration::from_secs(60), "{mutant}");
         told += loaded.problems.len();
         jobs += usize::from(loaded.ready().is_ok());
         // A mutant of a mutant goes further.
