@@ -107,7 +107,13 @@ fn variable(name: &str, environment: &Environment<'_>) -> Result<String, Unresol
 
 fn file(path: &Path) -> Result<String, Unresolved> {
     let unreadable = |why: &str| Unresolved {
-        what: format!("the file {} cannot be read: {why}", path.display()),
+        // A line end in it would break the message in two.
+        what: format!(
+            "the file {} cannot be read: {why}",
+            path.display()
+                .to_string()
+                .replace(char::is_control, "\u{fffd}")
+        ),
         hint: "a relative path starts at the folder of the job file".into(),
     };
     let read = |path: &Path| -> std::io::Result<Option<String>> {
