@@ -218,7 +218,7 @@ fn days(rows: std::ops::Range<usize>, cell: impl Fn(usize) -> usize) -> ArrayRef
 
 /// A number that depends on the place alone, below `n`.
 fn dice(at: usize, salt: u64, n: u64) -> u64 {
-    Pcg64Mcg::seed_from_u64(at as u64 ^ salt << 32).random_range(0..n)
+    Pcg64Mcg::seed_from_u64(at as u64 ^ (salt << 32)).random_range(0..n)
 }
 
 fn currency(order: usize) -> Option<String> {

@@ -209,10 +209,13 @@ fn check_equal(made: &Made, key: &str, expected: &str, places: &[(&str, u32)]) {
         for (column, wanted_text) in &wanted {
             let text = match column.as_str() {
                 // The example writes facts as numbers.
-                "after_the_fact" => (found[column] == "true")
-                    .then_some("1")
-                    .unwrap_or("0")
-                    .to_owned(),
+                "after_the_fact" => {
+                    if found[column] == "true" {
+                        "1".to_owned()
+                    } else {
+                        "0".to_owned()
+                    }
+                }
                 column => match places.iter().find(|(name, _)| *name == column) {
                     Some((_, places)) => rounded(&found[column], *places),
                     None => found[column].clone(),

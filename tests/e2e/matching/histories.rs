@@ -244,7 +244,7 @@ fn add_receipts(dice: &mut Dice, books: &mut Books, base: u64) {
         let adds = !dice.one_in(4);
         let earlier = books.receipts.iter();
         let earlier = earlier.filter(|one| one.adds && one.order_line == line.id);
-        let original = earlier.map(|one| one.id).last();
+        let original = earlier.map(|one| one.id).next_back();
         books.receipts.push(Receipt {
             id: base + n,
             order_line: line.id,
