@@ -71,8 +71,8 @@ impl Plan {
 
     /// Learns from a page how many records make one that is not too large: of large records, fewer.
     pub(crate) fn learn_size(&mut self, page_bytes: usize, records: usize) {
-        if records > 0 {
-            let fit = PAGE_BYTES / (page_bytes / records).max(1);
+        if let Some(record_bytes) = page_bytes.checked_div(records) {
+            let fit = PAGE_BYTES / record_bytes.max(1);
             self.page_rows = fit.min(self.page_rows * 2).clamp(1, PAGE_ROWS);
         }
     }

@@ -50,7 +50,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     for statement in statements {
-        let batches: Vec<_> = query(&settings, statement.as_str()).await?.try_collect().await?;
+        let batches: Vec<_> = query(&settings, statement.as_str())
+            .await?
+            .try_collect()
+            .await?;
         let mut writer = arrow::json::WriterBuilder::new()
             .with_explicit_nulls(true)
             .build::<_, arrow::json::writer::LineDelimited>(std::io::stdout());

@@ -132,7 +132,7 @@ fn a_bad_job_file_shows_all_its_problems_at_once() {
         .replace("connection", "conection")
         .replace("https://acme", "http://acme")
         .replace("\"${COUPA_CLIENT_SECRET}\"", "\"hunter2\"")
-        .replace("./lake", "gs://lake");
+        .replace("./lake", "ftp://lake");
     desk.write("job.toml", &job);
     let left = desk.call(&["run", "job.toml"]);
     assert_snapshot!(left.seen(), @r##"
@@ -143,8 +143,8 @@ fn a_bad_job_file_shows_all_its_problems_at_once() {
       hint: write https://acme.coupahost.com; http is taken for this machine only
     error: job.toml:6: client_secret is written in clear
       hint: write client_secret = "${COUPA_CLIENT_SECRET}" (the environment) or "${file:/run/secrets/x}" (a file), and replace the secret if others have seen this file
-    error: job.toml:9: a lake on gs:// is not available in this version
-      hint: write a folder, as in "./lake", or s3://bucket/prefix
+    error: job.toml:9: a lake on ftp:// is not available in this version
+      hint: write a folder, as in "./lake", or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix
     error: job.toml: connection is missing
       hint: write connection = "acme"
     --- exit 2

@@ -93,6 +93,7 @@ mod tests {
         }
         let told = refused("s3", "aws_acess_key_id").expect("it is misspelt");
         assert!(told.contains("aws_access_key_id"), "{told}");
-        assert!(refused("file", "aws_region").is_some());
+        assert_eq!(refused("file", "aws_region"), None);
+        assert!(refused("file", "aws_regoin").is_some());
     }
 }

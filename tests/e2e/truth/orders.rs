@@ -182,7 +182,7 @@ fn line_row(line: &Value, document: &Value) -> Row {
         reporting_total: amount(line, "reporting_total"),
         need_by_date: date(line, "need_by_date"),
         match_type: text(line, "match_type"),
-        is_receipt_required: line["receipt_required"].clone(),
+        is_receipt_required: flag(line, "receipt_required"),
         quantity_received: decimal(line, "received").filter(|_| pieces),
         amount_received: received(line),
         quantity_invoiced: decimal(line, "invoiced").filter(|_| pieces),

@@ -41,7 +41,9 @@ fn decimals(values: Vec<Option<i128>>) -> ArrayRef {
     Arc::new(array.expect("a scale"))
 }
 
-fn maps(values: [Option<&[(&str, Option<&str>)]>; 3]) -> ArrayRef {
+type Entries<'a> = &'a [(&'a str, Option<&'a str>)];
+
+fn maps(values: [Option<Entries<'_>>; 3]) -> ArrayRef {
     let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
     for map in values {
         for (key, value) in map.unwrap_or_default() {

@@ -148,7 +148,7 @@ fn check(text: &str, path: &std::path::Path) -> Loaded {
 }
 
 fn names_a_key(what: &str) -> bool {
-    let keys = ["connection", "url", "client_id", "client_secret"];
+    let keys = ["connection", "url", "uri", "client_id", "client_secret"];
     keys.iter().any(|key| what.starts_with(key))
 }
 

@@ -89,6 +89,7 @@ impl Day {
 /// Only these definitions.
 pub(super) fn schemas((resources, tables): (&[&str], &[&str])) -> Schemas {
     let mut schemas = Schemas::embedded().expect("the definitions are sound");
+    schemas.report_tables.clear();
     schemas
         .tables
         .retain(|name, _| tables.contains(&name.as_str()));
