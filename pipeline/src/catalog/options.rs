@@ -61,11 +61,13 @@ pub fn refused(scheme: &str, key: &str) -> Option<String> {
         "s3" | "s3a" => (AmazonS3ConfigKey::from_str(&key).is_ok(), S3),
         "gs" => (GoogleConfigKey::from_str(&key).is_ok(), GOOGLE),
         "az" | "abfs" | "abfss" => (AzureConfigKey::from_str(&key).is_ok(), AZURE),
-        scheme => {
-            return Some(format!(
-                "a lake on {scheme}:// takes no options, not `{key}`"
-            ));
-        }
+        // A folder needs none; a job that is tried on one may keep those of its bucket.
+        _ => (
+            ["s3", "gs", "az"]
+                .iter()
+                .any(|store| refused(store, &key).is_none()),
+            S3,
+        ),
     };
     if known || ClientConfigKey::from_str(&key).is_ok() {
         return None;

@@ -64,12 +64,14 @@ pub fn shared(seed: u64) -> Books {
         date: date.to_owned(),
         rate: rate.parse().expect("a number"),
     };
-    let defaults = CHECKS.iter().filter_map(|check| {
-        (!dice.one_in(if *check == "po_total" { 2 } else { 8 }))
-            .then(|| tolerance(&mut dice, "default", None, check))
-    });
+    let mut tolerances = Vec::new();
+    for check in &CHECKS {
+        if !dice.one_in(if *check == "po_total" { 2 } else { 8 }) {
+            tolerances.push(tolerance(&mut dice, "default", None, check));
+        }
+    }
     Books {
-        tolerances: defaults.collect(),
+        tolerances,
         rates: vec![
             rate(1, "USD", "EUR", "2026-01-10", "0.9"),
             rate(2, "USD", "EUR", "2026-02-10", "0.92"),
