@@ -308,6 +308,7 @@ async fn run(job: Job, unified: bool) -> Measured {
     let mut schemas = schemas::Schemas::embedded().expect("our definitions are right");
     if !unified {
         schemas.tables.clear();
+        schemas.report_tables.clear();
     }
     let around = Surroundings {
         clock: &Utc::now,
