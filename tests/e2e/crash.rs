@@ -61,7 +61,7 @@ fn a_run_that_is_killed_anywhere_ends_as_if_it_never_was() {
 fn killed(lake: &Lake, dice: &mut Dice) -> bool {
     let folder = Path::new(&lake.job.lake.url);
     let files = 1 + dice.below(60);
-    let mut run = start(lake);
+    let mut run = start(lake, &[]);
     let (mut seen, mut since) = (count_files(folder), Instant::now());
     let enough = seen + files as usize;
     loop {
@@ -88,8 +88,8 @@ fn killed(lake: &Lake, dice: &mut Dice) -> bool {
     }
 }
 
-fn start(lake: &Lake) -> Child {
-    let folder = Path::new(&lake.job.lake.url);
+/// Starts a run of the lake's job as a process; `variables` are its environment, beside Coupa's.
+pub fn start(lake: &Lake, variables: &[(&str, &str)]) -> Child {
     let client = lake.coupa.client();
     let resources = lake.job.resources.clone().unwrap_or_default();
     let job = format!(
@@ -98,9 +98,9 @@ fn start(lake: &Lake) -> Child {
          [extract]\nresources = {resources:?}\nreconcile = \"never\"\ntolerate = {{ quarantined = 0.0 }}\n\
          [lake]\nurl = \"{}\"\n",
         lake.coupa.url(),
-        folder.display()
+        lake.job.lake.url
     );
-    let path = folder.with_extension("toml");
+    let path = lake.folder().with_extension("toml");
     std::fs::write(&path, job).expect("the folder is writable");
     Command::new(env!("CARGO_BIN_EXE_spendlake"))
         .arg("run")
@@ -108,6 +108,7 @@ fn start(lake: &Lake) -> Child {
         .env_clear()
         .env("COUPA_CLIENT_ID", &client.id)
         .env("COUPA_CLIENT_SECRET", &client.secret)
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

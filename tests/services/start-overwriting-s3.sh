@@ -16,7 +16,8 @@ fail() { echo "start-overwriting-s3: $*" >&2; exit 1; }
 is_up() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 if [ "${1:-}" = --stop ]; then
-  [ -s "$dir/pid" ] && kill "$(cat "$dir/pid")" 2>/dev/null || true
+  # A process number may be another's by now.
+  if [ -s "$dir/pid" ] && grep -qs rclone "/proc/$(cat "$dir/pid")/cmdline"; then kill "$(cat "$dir/pid")"; fi
   rm -rf -- "$dir"
   exit 0
 fi

@@ -3,7 +3,6 @@
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use pipeline::error::Kind;
@@ -12,9 +11,9 @@ use secrecy::SecretString;
 use simulator::{Change, Config};
 
 use self::proxy::Proxy;
-use crate::crash::{Dice, no_version_is_there_twice};
+use crate::crash::{Dice, no_version_is_there_twice, start};
 use crate::services::{S3_KEY, S3_SECRET, overwriting_s3, s3};
-use crate::truth::lake::{CONNECTION, Lake, with_room};
+use crate::truth::lake::{Lake, with_room};
 
 /// A prefix of its own in the bucket of the test server.
 fn bucket(name: &str) -> String {
@@ -133,7 +132,7 @@ fn a_run_killed_at_any_request_ends_as_if_it_never_was() {
             let lake = lake.at(settings(&url, s3()));
             let until = wanted.min(kills + 25);
             while kills < until {
-                match killed(&lake, &url, &proxy, 1 + dice.below(250)).await {
+                match killed(&lake, &proxy, 1 + dice.below(250)).await {
                     true => kills += 1,
                     false => {
                         ended += 1;
@@ -151,9 +150,19 @@ fn a_run_killed_at_any_request_ends_as_if_it_never_was() {
 }
 
 /// Starts a run and kills it at its `n`th request to the store; false when it ended before.
-async fn killed(lake: &Lake, url: &str, proxy: &Proxy, n: u64) -> bool {
+async fn killed(lake: &Lake, proxy: &Proxy, n: u64) -> bool {
     let until = proxy.requests() + n;
-    let mut run = start(lake, url, &proxy.endpoint);
+    // What the store needs comes from the environment here, as it does for most who run this.
+    let mut run = start(
+        lake,
+        &[
+            ("AWS_ACCESS_KEY_ID", S3_KEY),
+            ("AWS_SECRET_ACCESS_KEY", S3_SECRET),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", &proxy.endpoint),
+            ("AWS_ALLOW_HTTP", "true"),
+        ],
+    );
     loop {
         if let Some(status) = run.try_wait().expect("the child is ours") {
             assert_eq!(status.code(), Some(0), "a run left alone ends well");
@@ -166,37 +175,6 @@ async fn killed(lake: &Lake, url: &str, proxy: &Proxy, n: u64) -> bool {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-fn start(lake: &Lake, url: &str, endpoint: &str) -> Child {
-    let client = lake.coupa.client();
-    let resources = lake.job.resources.clone().unwrap_or_default();
-    let job = format!(
-        "connection = \"{CONNECTION}\"\n[coupa]\nurl = \"{}\"\nclient_id = \"${{COUPA_CLIENT_ID}}\"\n\
-         client_secret = \"${{COUPA_CLIENT_SECRET}}\"\nrequests_per_second = 25\n\
-         [extract]\nresources = {resources:?}\nreconcile = \"never\"\ntolerate = {{ quarantined = 0.0 }}\n\
-         [lake]\nurl = \"{url}\"\n",
-        lake.coupa.url(),
-    );
-    let path = std::env::temp_dir().join(format!("spendlake-{}.toml", uuid::Uuid::now_v7()));
-    std::fs::write(&path, job).expect("the folder is writable");
-    // What the store needs comes from the environment here, as it does for most who run this.
-    Command::new(env!("CARGO_BIN_EXE_spendlake"))
-        .arg("run")
-        .arg(&path)
-        .env_clear()
-        .env("COUPA_CLIENT_ID", &client.id)
-        .env("COUPA_CLIENT_SECRET", &client.secret)
-        .env("AWS_ACCESS_KEY_ID", S3_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", S3_SECRET)
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ENDPOINT_URL", endpoint)
-        .env("AWS_ALLOW_HTTP", "true")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the command starts")
 }
 
 #[test]

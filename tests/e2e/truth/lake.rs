@@ -1,6 +1,6 @@
 //! A simulated tenant, a lake in a folder of its own, and the real run between them.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{collections::BTreeMap, future::Future, path::Path, time::Duration};
 
 use futures::TryStreamExt;
 use pipeline::{Job, LakeSettings, Reconcile, RunOptions, Stop, Summary, Surroundings};
@@ -18,7 +18,7 @@ pub struct Lake {
     pub coupa: Running,
     pub job: Job,
     pub schemas: Schemas,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Runs a test on threads with room for the plans of unoptimised builds.
@@ -77,7 +77,7 @@ impl Lake {
             coupa,
             job,
             schemas,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -97,6 +97,11 @@ impl Lake {
             .tables
             .retain(|name, _| TABLES.contains(&name.as_str()) || of_documents(name));
         lake
+    }
+
+    /// A folder of its own on this machine: where the lake lies, unless it was put elsewhere.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The same lake at another place.
