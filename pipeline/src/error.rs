@@ -147,7 +147,7 @@ impl From<CatalogError> for Error {
             ),
             CatalogError::Unconditional { .. } => (
                 Kind::Invalid,
-                Some("two runs could overwrite each other's commits there: use a store with conditional writes (If-None-Match), such as Amazon S3, SeaweedFS, Ceph, MinIO or R2, or a newer release of this one".to_string()),
+                Some("two runs could overwrite each other's commits there: use a store with conditional writes (If-None-Match), such as Amazon S3 or SeaweedFS, or a newer release of this one".to_string()),
             ),
             CatalogError::Store { source, .. } => store_advice(source),
             CatalogError::NotThere(_) => (
